@@ -1,0 +1,1 @@
+"""Executed notebooks and manifests: stored, read back, shown as reports."""

@@ -1,0 +1,1 @@
+"""From results to plotly figures. No data access."""

@@ -1,0 +1,1 @@
+"""From sources to the raw zone, and from paths to frames."""

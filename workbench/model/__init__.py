@@ -1,0 +1,1 @@
+"""Values that every room speaks: contracts, verdicts, scores, findings, errors. No I/O."""

@@ -1,0 +1,40 @@
+"""What is known about bytes that arrived: a receipt, written once, beside them, for good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One arrival in the raw zone.
+
+    Attributes
+    ----------
+    id
+        The first 16 hex digits of ``sha256``: rows carry it, so that each finds its way back.
+    path
+        Where the bytes lie, relative to the lake's root.
+    received_at
+        UTC.
+    rows, symbols, first, last
+        What the bytes hold, as the first reading saw it; sessions for ``first`` and ``last``.
+    out_of_order
+        Symbol -> rows whose time lies before the row that arrived ahead of them. A file that
+        runs backwards throughout is a convention, not a disorder, and counts nothing.
+    """
+
+    id: str
+    dataset: str
+    source: str
+    name: str
+    path: str
+    received_at: datetime
+    sha256: str
+    size_bytes: int
+    rows: int
+    symbols: int
+    first: date | None
+    last: date | None
+    out_of_order: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Stages as notebooks, executed by papermill, in order, once."""

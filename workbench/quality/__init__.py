@@ -1,0 +1,1 @@
+"""From a standard frame to checks, findings and a score that explains itself. Pure."""
