@@ -1,0 +1,51 @@
+"""What every test may ask for: the sample, the larger real data where it is at hand, a browser."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+try:
+    import hypothesis
+except ModuleNotFoundError:  # the installation without extras may leave it out
+    pass
+else:
+    # A busy machine must not turn a law into a matter of milliseconds, nor a run into a lottery.
+    hypothesis.settings.register_profile("workbench", deadline=None, derandomize=True, print_blob=True)
+    hypothesis.settings.load_profile("workbench")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Return the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    """Return the bundled sample: real daily bars of five US equities."""
+    return ROOT / "data" / "sample" / "stocks.csv.gz"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of real data sets that is kept beside the checkout, not in it."""
+    path = ROOT.parent / "shared" / "data"
+    if not path.is_dir():
+        pytest.skip("needs the larger real data sets (../shared/data), which are not part of the checkout")
+    return path
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of a Chromium that playwright can drive as ``executable_path``."""
+    pytest.importorskip("playwright")
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is on the PATH")
+    return found

@@ -1,0 +1,104 @@
+"""What commands share: JSON on stdout, words for people, moments read from options."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from workbench.model.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+BAR = 24
+MOST_FINDINGS = 10
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print one JSON document on stdout."""
+    typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+
+
+def moment(text: str | None, option: str) -> datetime | None:
+    """Read a moment from an option; a date means its end, what has no zone is UTC.
+
+    Raises
+    ------
+    BadInput
+        It is no ISO 8601 date or time.
+    """
+    if text is None:
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(f"{option} {text}: expected a date or time such as 2024-03-01 or 2024-03-01T21:00Z") from error
+    if len(text) <= len("2024-03-01"):
+        read = read.replace(hour=23, minute=59, second=59)
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+
+
+def printable(text: str, width: int = 40) -> str:
+    """Make any vendor's text safe and short for a terminal."""
+    clean = "".join(c if c.isprintable() else "·" for c in text)
+    return clean if len(clean) <= width else clean[: width - 1] + "…"
+
+
+def echo_score(document: dict[str, Any], title: str) -> None:
+    """Print a score, its five dimensions, and what each check costs."""
+    typer.echo(f"\n{title}: {document['score']:.1f} of 100   (coverage {document['coverage']:.0%} of the checks)")
+    for name, dimension in document["dimensions"].items():
+        if dimension["score"] is None:
+            typer.echo(f"  {name:<13} {'·' * BAR}    n/a")
+            continue
+        full = int(dimension["score"] * BAR)
+        bar = "█" * full + "░" * (BAR - full)
+        typer.echo(f"  {name:<13} {bar} {100 * dimension['score']:6.1f}   weighs {dimension['weight']:.0%}")
+    checks = [check for dimension in document["dimensions"].values() for check in dimension["checks"] if check["points_lost"]]
+    for check in sorted(checks, key=lambda c: -float(c["points_lost"])):
+        counts = f"{check['failures']:,} of {check['total']:,} {check['unit']}"
+        typer.echo(f"  -{check['points_lost']:6.2f}  {check['name']}: {printable(check.get('reason') or counts, 100)}")
+
+
+def echo_checks(document: dict[str, Any]) -> None:
+    """Print every check with its verdict, its tolerance, and why where it was not evaluated."""
+    typer.echo("")
+    for name, dimension in document["dimensions"].items():
+        for check in dimension["checks"]:
+            counts = (
+                check.get("reason")
+                or f"{check['failures']:,} of {check['total']:,} {check['unit']}, worth nothing from {check['tolerance']:.2%}"
+            )
+            typer.echo(f"  {name:<13} {check['name']:<22} {check['verdict']:<15} {printable(counts, 110)}")
+
+
+def echo_findings(findings: Sequence[dict[str, Any]], most: int = MOST_FINDINGS) -> None:
+    """Print the worst findings and say how many more there are."""
+    if not findings:
+        typer.echo("\nNothing wrong was found.")
+        return
+    typer.echo(f"\nFindings: {len(findings):,}" + (f", the worst {most}:" if len(findings) > most else ""))
+    for f in findings[:most]:
+        span = f["start"] if f["start"] == f["end"] else f"{f['start']} .. {f['end']}"
+        observed = ", ".join(f"{k}={v}" for k, v in (f["observed"] or {}).items()) if f["fields"] else ""
+        words = f"  {f['severity']:<8} {f['kind']:<20} {printable(f['symbol'], 20):<12} {span}  {printable(observed, 60)}"
+        typer.echo(words.rstrip())
+
+
+def session_of(text: str, last: Callable[[], date]) -> date:
+    """Read a session from an option; ``last`` asks for the newest.
+
+    Raises
+    ------
+    BadInput
+        It is neither.
+    """
+    if text == "last":
+        return last()
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(f"--session {text}: expected a date such as 2024-03-01, or 'last'") from error

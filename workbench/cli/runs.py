@@ -1,0 +1,145 @@
+"""``workbench ingest``, ``run``, ``score``, ``findings``: a dataset of a lab, from its source to its score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workbench.cli.labs import LabFolder
+from workbench.cli.printing import echo_checks, echo_findings, echo_score, moment, print_json, session_of
+
+if TYPE_CHECKING:
+    from workbench.model.runs import StageRecord
+
+DatasetName = Annotated[str, typer.Argument(help="A dataset: the name of its contract.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+
+def ingest(
+    dataset: DatasetName,
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files to bring; none: what the contract's sources name.")] = None,
+    lab: LabFolder = Path(),
+    json: Json = False,
+) -> None:
+    """Bring source files into the raw zone, and make standard rows of them."""
+    from workbench.lab.lab import open_lab
+
+    data = open_lab(lab)[dataset]
+    typer.echo(f"{dataset}: reading sources", err=True)
+    arrivals = data.ingest(paths or [])
+    is_due = bool(arrivals.new) or not data.is_processed
+    if is_due:
+        typer.echo(f"{dataset}: transforming", err=True)
+    written = data.transform().to_json() if is_due else None
+    if json:
+        print_json({"schema": "workbench.ingest/1", "dataset": dataset, "arrivals": arrivals.to_json(), "written": written})
+        return
+    for arrival in arrivals.items:
+        state = "new" if arrival.is_new else "already in the raw zone"
+        typer.echo(
+            f"{arrival.receipt.name}: {arrival.receipt.rows:,} rows, {arrival.receipt.first} .. {arrival.receipt.last}, {state}"
+        )
+    if written is None:
+        typer.echo("nothing new arrived, nothing was written")
+        return
+    quarantined = ", ".join(f"{count:,} {reason}" for reason, count in written["quarantined"].items()) or "none"
+    typer.echo(f"processed: {written['rows']:,} rows of {written['symbols']} symbols; quarantined: {quarantined}")
+    typer.echo(f"next: workbench run {dataset}")
+
+
+def run(
+    dataset: DatasetName,
+    session: Annotated[str, typer.Option("--session", help="A date, or 'last' for the newest that arrived.")] = "last",
+    now: Annotated[str | None, typer.Option("--now", help="Judge timeliness at this moment; the clock's by default.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run even if nothing has changed since the last time.")] = False,
+    lab: LabFolder = Path(),
+    json: Json = False,
+) -> None:
+    """Execute the daily pipeline for one session: five notebooks, a score, a report."""
+    from workbench.lab.lab import open_lab
+    from workbench.pipeline.daily import run_daily
+    from workbench.pipeline.summary import require_done, run_document
+
+    opened = open_lab(lab)
+    data = opened[dataset]
+    day = session_of(session, lambda: data.last_session)
+    typer.echo(f"{dataset}: session {day}", err=True)
+    ran = run_daily(opened, data, day, now=moment(now, "--now"), force=force, progress=_progress)
+    if not ran.is_new:
+        typer.echo(f"nothing has changed since run {ran.manifest.id}: not run again (--force runs it anyway)", err=True)
+    require_done(ran)
+    document = run_document(ran)
+    if json:
+        print_json(document)
+    else:
+        _tell(document)
+    if document["score"] < data.contract.score.min_score:
+        raise typer.Exit(1)
+
+
+def _progress(number: int, of: int, name: str, record: StageRecord | None) -> None:
+    if record is None:
+        typer.echo(f"  {number}/{of} {name:<10}", err=True, nl=False)
+    else:
+        typer.echo(f" {record.seconds:5.1f} s  {record.outcome.value}", err=True)
+
+
+def _tell(document: dict[str, Any]) -> None:
+    echo_score(document, f"Score of {document['dataset']} up to session {document['session']}")
+    if document["session_score"] is not None:
+        typer.echo(f"  this session alone: {document['session_score']:.1f}")
+    echo_findings(document["findings"])
+    if document["alert"]:
+        typer.echo(f"\nAlert: {document['alert'].upper()}")
+    typer.echo(f"\nNotebooks: {document['folder']}")
+    typer.echo(f"Report:    {document['report']}")
+    typer.echo(f"Next: open the report in a browser; workbench lab; workbench score {document['dataset']} --explain")
+
+
+def score(
+    dataset: DatasetName,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every check, not only those that cost points.")] = False,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Only what was recorded by then; judged at this moment.")] = None,
+    lab: LabFolder = Path(),
+    json: Json = False,
+) -> None:
+    """Score everything that has arrived of a dataset."""
+    from workbench.lab.lab import open_lab
+
+    data = open_lab(lab)[dataset]
+    scored = data.score(as_of=moment(as_of, "--as-of"))
+    document = {"schema": "workbench.score/1", "dataset": dataset, **scored.to_json()}
+    if json:
+        print_json(document)
+    else:
+        echo_score(document, f"Score of {dataset}")
+        if explain:
+            echo_checks(document)
+    if document["score"] < data.contract.score.min_score:
+        raise typer.Exit(1)
+
+
+def findings(
+    dataset: DatasetName,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when anything was found.")] = False,
+    lab: LabFolder = Path(),
+    json: Json = False,
+) -> None:
+    """List what is wrong with a dataset, worst first."""
+    from workbench.lab.lab import open_lab
+
+    found = open_lab(lab)[dataset].findings().to_json()
+    if json:
+        print_json({"schema": "workbench.findings/1", "dataset": dataset, "findings": found})
+    else:
+        echo_findings(found, most=len(found))
+    if strict and found:
+        raise typer.Exit(1)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this family's commands into the command line."""
+    for command in (ingest, run, score, findings):
+        app.command()(command)

@@ -1,0 +1,148 @@
+"""Source files to the raw zone: read once to see that it is data, then kept as it came."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from workbench.ingest.files import read_payload
+from workbench.lake import publish
+from workbench.model.errors import BadInput
+from workbench.model.names import EVENT_AT, RECEIPT, SYMBOL
+from workbench.model.receipts import Receipt
+from workbench.transform.formats import parse_bytes
+from workbench.transform.standardise import STAMP, Arrived, Origin, standardise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.lake import Lake
+    from workbench.model.contract import Contract
+
+AD_HOC = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One file that was brought: its receipt, and whether it was new."""
+
+    receipt: Receipt
+    is_new: bool
+    unreadable_cells: int
+
+
+def source_files(root: Path, contract: Contract, session: date | None) -> list[tuple[str, Path]]:
+    """List what a contract's sources offer, as (source, file), most trusted first.
+
+    Raises
+    ------
+    BadInput
+        The contract names no source, or none of its paths matches a file.
+    """
+    found: list[tuple[str, Path]] = []
+    for source in contract.sources:
+        if "{session}" in source.path and session is None:
+            pattern = source.path.replace("{session}", "*")
+        else:
+            pattern = source.path.replace("{session}", session.isoformat() if session else "")
+        matches = sorted(glob.glob(str(root / pattern)))  # noqa: PTH207 (the pattern may be absolute)
+        found += [(source.name, Path(match)) for match in matches if Path(match).is_file()]
+    if not found:
+        paths = ", ".join(source.path for source in contract.sources) or "none"
+        raise BadInput(
+            f"dataset {contract.dataset}: no file at its sources ({paths}); name files, or mend [[sources]] in its contract"
+        )
+    return found
+
+
+def receive(lake: Lake, contract: Contract, files: Sequence[tuple[str, Path]], *, received_at: datetime) -> tuple[Arrival, ...]:
+    """Bring files into the raw zone.
+
+    Parameters
+    ----------
+    lake : Lake
+    contract : Contract
+        Says how the files are to be read.
+    files : sequence of (source name, path)
+    received_at : datetime
+        UTC.
+
+    Raises
+    ------
+    BadInput
+        A file is not what the contract says; nothing of that file is written.
+    """
+    return tuple(_receive(lake, contract, source, path, received_at) for source, path in files)
+
+
+def read_arrived(payload: bytes, *, name: str, receipt: str) -> tuple[Origin, ...]:
+    """Parse an arrival's bytes into raw tables whose rows carry its receipt."""
+    origins: list[Origin] = []
+    first = 0
+    for table in parse_bytes(payload, origin=name):
+        origins.append(Origin(table, receipt=receipt, first_row=first))
+        first += len(table.frame)
+    return tuple(origins)
+
+
+def standard_rows(origins: Sequence[Origin], contract: Contract) -> Arrived:
+    """Read raw tables as the contract says."""
+    return standardise(origins, columns=contract.columns, kind=contract.kind, frequency=contract.frequency)
+
+
+def _receive(lake: Lake, contract: Contract, source: str, path: Path, received_at: datetime) -> Arrival:
+    payload = read_payload(path)
+    digest = sha256(payload).hexdigest()
+    arrived = standard_rows(read_arrived(payload, name=path.name, receipt=digest[:16]), contract)
+    days = arrived.frame[STAMP].drop_nulls().dt.date()
+    if days.is_empty():
+        raise BadInput(f"{path}: no row has a time that can be read; check the time column in the contract of {contract.dataset}")
+    receipt = Receipt(
+        id=digest[:16],
+        dataset=contract.dataset,
+        source=source,
+        name=path.name,
+        path="",
+        received_at=received_at,
+        sha256=digest,
+        size_bytes=len(payload),
+        rows=len(arrived.frame),
+        symbols=arrived.frame[SYMBOL].drop_nulls().n_unique(),
+        first=_day(days.min()),
+        last=_day(days.max()),
+        out_of_order=arrived.out_of_order,
+    )
+    recorded, is_new = publish(lake, payload, receipt)
+    return Arrival(recorded, is_new, _unreadable(arrived))
+
+
+def _day(value: Any) -> date | None:
+    return value if isinstance(value, date) else None
+
+
+def _unreadable(arrived: Arrived) -> int:
+    return int(arrived.frame.select((pl.col("unreadable").str.count_matches(",") + 1).sum()).item() or 0)
+
+
+def newest_of_each_key(frame: pl.DataFrame, receipts: Sequence[Receipt]) -> pl.DataFrame:
+    """Where several arrivals hold the same symbol and time, keep the rows of the newest.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        With ``symbol, event_at, receipt``.
+    receipts : sequence of Receipt
+        Oldest first.
+    """
+    order = {receipt.id: position for position, receipt in enumerate(receipts)}
+    if len(order) < 2:
+        return frame
+    age = pl.col(RECEIPT).replace_strict(order, return_dtype=pl.Int64)
+    is_newest = age == age.max().over(SYMBOL, EVENT_AT)
+    return frame.filter(is_newest | pl.col(EVENT_AT).is_null() | pl.col(SYMBOL).is_null())

@@ -1,0 +1,167 @@
+"""``wb.check``: any frame or file, no configuration; a score, what is wrong, a report to open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from workbench.ingest.files import read_paths
+from workbench.lab.documents import dataset_document, judgement_document
+from workbench.lab.judgement import Judgement, judge
+from workbench.lab.understanding import Understood, expectation, understand
+from workbench.model.errors import BadInput
+from workbench.model.names import EVENT_AT
+from workbench.quality.evidence import Evidence
+from workbench.transform.formats import from_pandas, typed_table
+from workbench.transform.standardise import Origin, standardise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from workbench.model.contract import Contract
+    from workbench.model.findings import Finding
+    from workbench.model.score import Score
+    from workbench.transform.tables import RawTable
+
+Checkable = str | Path | pl.DataFrame | pl.LazyFrame | Any
+"""A path, several of them, or a frame of Polars, pandas or Arrow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check says; shows itself in a notebook, and as ``check.schema.json`` describes.
+
+    Attributes
+    ----------
+    left_out
+        Rows after ``as_of``, which nobody could have known then.
+    """
+
+    paths: tuple[str, ...]
+    understood: Understood
+    judgement: Judgement
+    as_of: datetime | None = None
+    left_out: int = 0
+
+    @property
+    def score(self) -> Score:
+        """The score, with its dimensions and where points were lost."""
+        return self.judgement.score
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong, worst first."""
+        return self.judgement.findings
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document ``workbench check --json`` prints."""
+        seen = self.understood
+        dataset = dataset_document(
+            self.paths, self.judgement.evidence.frame, seen.contract, seen.calendar, seen.timezone, seen.inferred
+        )
+        return judgement_document(dataset, self.judgement, seen.calendars)
+
+
+def check(
+    data: Checkable,
+    *,
+    contract: Contract | None = None,
+    calendar: str | None = None,
+    as_of: datetime | None = None,
+    reference: Checkable | None = None,
+) -> Checked:
+    """Check market data that nobody has described.
+
+    Parameters
+    ----------
+    data : path, sequence of paths, or frame
+        A file, a folder, many of them; or a Polars, pandas or Arrow table.
+    contract : Contract, optional
+        What is known about it; the rest is inferred.
+    calendar : str, optional
+        An exchange_calendars name, ``24/7``, ``24/5`` or ``learned``.
+    as_of : datetime, optional
+        With a zone. Timeliness is judged at this moment, and nothing after it is used.
+    reference : path or frame, optional
+        A second opinion to compare with.
+
+    Returns
+    -------
+    Checked
+
+    Raises
+    ------
+    BadInput
+        Something cannot be read; the message says what, where and what to do.
+
+    Examples
+    --------
+    >>> import polars as pl, workbench as wb
+    >>> days = pl.date_range(pl.date(2024, 1, 2), pl.date(2024, 1, 5), eager=True)
+    >>> wb.check(pl.DataFrame({"date": days, "close": [10.0, 10.1, -1.0, 10.2]})).findings[0].kind
+    'non_positive'
+    """
+    paths, tables = _tables(data)
+    understood = _understood(tables, contract, calendar)
+    frame, left_out = _known_by(understood.frame, as_of)
+    if frame.is_empty():
+        raise BadInput(f"{', '.join(paths)[:200]}: no rows at or before {as_of:%Y-%m-%dT%H:%MZ}; choose a later --as-of")
+    second = None if reference is None else _understood(_tables(reference)[1], None, calendar or understood.calendar)
+    evidence = Evidence(
+        frame=frame,
+        contract=understood.contract,
+        expected=expectation(frame, understood.contract, understood.calendars, as_of),
+        now=as_of,
+        reference=None if second is None else second.frame.filter(pl.col("quarantine_reason").is_null()),
+        out_of_order=understood.out_of_order,
+    )
+    return Checked(paths, understood, judge(evidence), as_of, left_out)
+
+
+def _understood(tables: Sequence[RawTable], contract: Contract | None, calendar: str | None) -> Understood:
+    arrived = standardise(
+        _origins(tables),
+        columns=contract.columns if contract else None,
+        kind=contract.kind if contract else None,
+        frequency=contract.frequency if contract else None,
+    )
+    return understand(arrived, contract, calendar)
+
+
+def _origins(tables: Sequence[RawTable]) -> list[Origin]:
+    first_rows = [0]
+    for table in tables:
+        first_rows.append(first_rows[-1] + len(table.frame))
+    return [Origin(table, first_row=first) for table, first in zip(tables, first_rows, strict=False)]
+
+
+def _tables(data: Checkable) -> tuple[tuple[str, ...], tuple[RawTable, ...]]:
+    if isinstance(data, (str, Path)):
+        return (str(data),), read_paths([Path(data)])
+    if isinstance(data, (list, tuple)) and data and all(isinstance(item, (str, Path)) for item in data):
+        return tuple(str(item) for item in data), read_paths([Path(item) for item in data])
+    return ("frame",), (typed_table(_frame(data), origin="frame", label="frame"),)
+
+
+def _frame(data: Any) -> pl.DataFrame:
+    if isinstance(data, pl.LazyFrame):
+        return data.collect()
+    if isinstance(data, pl.DataFrame):
+        return data
+    if type(data).__module__.partition(".")[0] == "pandas":
+        return from_pandas(data)
+    if hasattr(data, "__arrow_c_stream__"):
+        return pl.DataFrame(data)
+    raise BadInput(f"expected a path, or a Polars, pandas or Arrow table; found {type(data).__name__}")
+
+
+def _known_by(frame: pl.DataFrame, as_of: datetime | None) -> tuple[pl.DataFrame, int]:
+    """Leave out what had not happened yet; rows without a readable time stay, to be counted."""
+    if as_of is None:
+        return frame, 0
+    known = frame.filter(pl.col(EVENT_AT).is_null() | (pl.col(EVENT_AT) <= as_of))
+    return known, len(frame) - len(known)

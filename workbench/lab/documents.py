@@ -1,0 +1,173 @@
+"""Judgements as plain JSON values: what scripts read."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from workbench.model.names import EVENT_AT, SESSION, SYMBOL
+from workbench.monitor.alerts import band
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
+    from workbench.calendars import Calendar
+    from workbench.lab.judgement import Judgement
+    from workbench.model.contract import Contract
+    from workbench.model.findings import Explained, Finding, Incident
+    from workbench.model.score import DimensionScore, Score, ScoredCheck
+
+
+def iso(moment: object) -> str | None:
+    """Write a session as a date and a moment in UTC with a Z; None stays None."""
+    if isinstance(moment, datetime):
+        return moment.isoformat().replace("+00:00", "Z")
+    return moment.isoformat() if isinstance(moment, date) else None
+
+
+def plain(value: object) -> object:
+    """Return a value JSON can hold: no NaN, no infinity, no dates."""
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)
+    if isinstance(value, date):
+        return iso(value)
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    return [plain(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+def dataset_document(
+    paths: tuple[str, ...],
+    frame: pl.DataFrame,
+    contract: Contract,
+    calendar: str | None,
+    timezone: str | None,
+    inferred: tuple[str, ...],
+) -> dict[str, Any]:
+    """Describe what was checked, as the schema's ``dataset``."""
+    moments = frame[EVENT_AT if contract.is_intraday else SESSION]
+    return {
+        "paths": list(paths),
+        "kind": contract.kind.value,
+        "rows": len(frame),
+        "symbols": frame[SYMBOL].drop_nulls().n_unique(),
+        "first": iso(moments.min()),
+        "last": iso(moments.max()),
+        "frequency": contract.frequency,
+        "calendar": calendar,
+        "timezone": timezone,
+        "inferred": list(inferred),
+    }
+
+
+def judgement_document(dataset: dict[str, Any], judgement: Judgement, calendars: Mapping[str, Calendar]) -> dict[str, Any]:
+    """Write a judgement as ``check.schema.json`` describes it."""
+    return {
+        "schema": "workbench.check/1",
+        "dataset": dataset,
+        **score_document(judgement.score),
+        "band": band(judgement.score, judgement.findings).value,
+        "symbols": [
+            {SYMBOL: symbol, "score": value, "rows": rows, "calendar": calendars[symbol].name if symbol in calendars else None}
+            for symbol, value, rows in judgement.score.by_symbol.iter_rows()
+        ],
+        "findings": [finding_document(finding) for finding in judgement.findings],
+        "incidents": [_incident(incident) for incident in judgement.incidents],
+        "explained": [_explained(odd) for odd in judgement.explained],
+    }
+
+
+def score_document(score: Score) -> dict[str, Any]:
+    """Write a score with its dimensions and checks."""
+    return {
+        "score": float(score),
+        "coverage": float(score.coverage),
+        "dimensions": {d.dimension.value: _dimension(d) for d in score.dimensions},
+    }
+
+
+def _dimension(dimension: DimensionScore) -> dict[str, Any]:
+    return {
+        "score": None if dimension.score is None else float(dimension.score),
+        "weight": float(dimension.weight),
+        "verdict": dimension.verdict.value,
+        "checks": [_check(check) for check in dimension.checks],
+    }
+
+
+def _check(check: ScoredCheck) -> dict[str, Any]:
+    result = check.result
+    document: dict[str, Any] = {
+        "name": result.name,
+        "verdict": result.verdict.value,
+        "score": None if check.score is None else float(check.score),
+        "failures": _count(result.failures),
+        "total": _count(result.total),
+        "unit": result.unit,
+        "tolerance": float(result.tolerance),
+        "points_lost": float(check.points_lost),
+    }
+    if result.reason:
+        document["reason"] = result.reason
+    if result.metrics:
+        document["metrics"] = plain(result.metrics)
+    return document
+
+
+def _count(value: Any) -> int | float:
+    return int(value) if value.denominator == 1 else float(value)
+
+
+def finding_document(finding: Finding) -> dict[str, Any]:
+    """Write a finding."""
+    return {
+        "id": finding.id,
+        "kind": finding.kind,
+        "symbol": finding.symbol,
+        "start": iso(finding.start),
+        "end": iso(finding.end),
+        "fields": list(finding.fields),
+        "rows": finding.rows,
+        "severity": finding.severity.value,
+        "confidence": finding.confidence,
+        "observed": plain(finding.observed),
+        "proposed": plain(finding.proposed),
+        "hypotheses": [{"kind": h.kind, "probability": h.probability, "evidence": h.evidence} for h in finding.hypotheses],
+        "incident": finding.incident,
+    }
+
+
+def _incident(incident: Incident) -> dict[str, Any]:
+    return {
+        "id": incident.id,
+        "kind": incident.kind,
+        "start": iso(incident.start),
+        "end": iso(incident.end),
+        "symbols": list(incident.symbols),
+        "summary": incident.summary,
+    }
+
+
+def _explained(odd: Explained) -> dict[str, Any]:
+    return {"kind": odd.kind, "symbol": odd.symbol, "start": iso(odd.start), "end": iso(odd.end), "reason": odd.reason}
+
+
+def session_score(judgement: Judgement, session: date) -> float | None:
+    """Return the score of one session on its own rows; None where it has none."""
+    row = judgement.score.by_session.filter(judgement.score.by_session[SESSION] == session)
+    return None if row.is_empty() else float(row["score"][0])
+
+
+def quality_record(judgement: Judgement, session: date) -> dict[str, Any]:
+    """Return what the quality stage records: score, the session's own score, findings."""
+    return {
+        **score_document(judgement.score),
+        "band": band(judgement.score, judgement.findings).value,
+        "session_score": session_score(judgement, session),
+        "rows": len(judgement.evidence.frame),
+        "symbols": {symbol: score for symbol, score, _ in judgement.score.by_symbol.iter_rows()},
+        "findings": [finding_document(finding) for finding in judgement.findings],
+    }

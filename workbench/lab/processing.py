@@ -1,0 +1,159 @@
+"""Raw zone to processed, quarantine and derived zones: sessions replaced whole, each with its lineage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from workbench.lab.arrivals import newest_of_each_key, read_arrived, standard_rows
+from workbench.lab.contracts import contract_fingerprint
+from workbench.lab.fingerprint import code_fingerprint
+from workbench.lab.understanding import understand
+from workbench.lake import Lineage, TableRef, read_raw, receipts, replace_receipts, replace_sessions, scan, version_of
+from workbench.model.errors import BadInput
+from workbench.model.names import EVENT_AT, REASON, SESSION, SYMBOL
+from workbench.transform.features import FEATURES
+from workbench.transform.structure import with_raw_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.lake import Lake
+    from workbench.model.contract import Contract
+    from workbench.model.receipts import Receipt
+
+LOOK_BACK = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Transformed:
+    """What a transformation wrote.
+
+    Attributes
+    ----------
+    versions
+        Table -> the version it has now.
+    quarantined
+        Reason -> rows.
+    """
+
+    session: date | None
+    rows: int
+    symbols: int
+    receipts: tuple[str, ...]
+    quarantined: dict[str, int]
+    versions: dict[str, int]
+
+
+def transform(lake: Lake, contract: Contract, *, session: date | None = None, run: str | None = None) -> Transformed:
+    """Make standard rows of what arrived, and features of standard rows.
+
+    Parameters
+    ----------
+    lake : Lake
+    contract : Contract
+    session : date, optional
+        Replace this session only; None: everything that ever arrived.
+    run : str, optional
+        Written into the lineage.
+
+    Raises
+    ------
+    BadInput
+        Nothing has arrived, or nothing for that session.
+    LakeBroken
+        Raw bytes are not what their receipt says.
+    """
+    arrived = _receipts_for(lake, contract, session)
+    origins = [o for r in arrived for o in read_arrived(read_raw(lake, r), name=r.name, receipt=r.id)]
+    understood = understand(standard_rows(origins, contract), contract)
+    frame = newest_of_each_key(understood.frame, arrived)
+    good = frame.filter(pl.col(REASON).is_null()).drop(REASON)
+    if session is not None:
+        good = good.filter(pl.col(SESSION) == session)
+        if good.is_empty() and frame.filter(pl.col(SESSION) == session).is_empty():
+            raise BadInput(f"dataset {contract.dataset}: no row of session {session} has arrived; ingest its file first")
+    bad = with_raw_text(frame.filter(pl.col(REASON).is_not_null()), origins)
+    lineage = Lineage(
+        stage="transform",
+        run=run,
+        receipts=tuple(r.id for r in arrived),
+        contract=contract_fingerprint(contract),
+        code=code_fingerprint(),
+    )
+    versions = _write_rows(lake, contract, good, bad, arrived, session, lineage)
+    versions |= _write_features(lake, contract, session, lineage)
+    counts = bad.group_by(REASON).len().sort(REASON)
+    return Transformed(
+        session=session,
+        rows=len(good),
+        symbols=good[SYMBOL].n_unique(),
+        receipts=lineage.receipts,
+        quarantined={str(reason): int(count) for reason, count in counts.iter_rows()},
+        versions=versions,
+    )
+
+
+def _receipts_for(lake: Lake, contract: Contract, session: date | None) -> tuple[Receipt, ...]:
+    everything = receipts(lake, contract.dataset)
+    if not everything:
+        raise BadInput(f"dataset {contract.dataset}: nothing has arrived yet; run: workbench ingest {contract.dataset}")
+    if session is None:
+        return everything
+    near = timedelta(days=1)
+    covering = tuple(r for r in everything if r.first and r.last and r.first - near <= session <= r.last + near)
+    if not covering:
+        latest = max((r.last for r in everything if r.last), default=None)
+        raise BadInput(
+            f"dataset {contract.dataset}: nothing has arrived for session {session}; the latest is {latest}; ingest its file"
+        )
+    return covering
+
+
+def _write_rows(
+    lake: Lake,
+    contract: Contract,
+    good: pl.DataFrame,
+    bad: pl.DataFrame,
+    arrived: Sequence[Receipt],
+    session: date | None,
+    lineage: Lineage,
+) -> dict[str, int]:
+    processed, quarantine = TableRef.processed(contract.dataset), TableRef.quarantine(contract.dataset)
+    span = None if session is None else (session, session)
+    versions = {
+        str(processed): replace_sessions(
+            lake, processed, good, sessions=span, partition_by=contract.storage.partition_by, lineage=lineage
+        )
+    }
+    if len(bad) or version_of(lake, quarantine) is not None:
+        ids = [r.id for r in arrived]
+        versions[str(quarantine)] = replace_receipts(lake, quarantine, bad, receipts=ids, lineage=lineage)
+    return versions
+
+
+def _write_features(lake: Lake, contract: Contract, session: date | None, lineage: Lineage) -> dict[str, int]:
+    processed = TableRef.processed(contract.dataset)
+    version = version_of(lake, processed)
+    if not contract.features or version is None:
+        return {}
+    start = None if session is None else session - LOOK_BACK
+    rows = scan(lake, processed, start=start, end=session, version=version).collect().sort(SYMBOL, EVENT_AT)
+    source = Lineage(
+        stage="features", run=lineage.run, tables=((str(processed), version),), contract=lineage.contract, code=lineage.code
+    )
+    versions: dict[str, int] = {}
+    for name in contract.features:
+        feature = FEATURES[name](rows, contract.kind)
+        if feature is None:
+            continue
+        span = None if session is None else (session, session)
+        wanted = feature if session is None else feature.filter(pl.col(SESSION) == session)
+        table = TableRef.derived(name, contract.dataset)
+        versions[str(table)] = replace_sessions(
+            lake, table, wanted, sessions=span, partition_by=contract.storage.partition_by, lineage=source
+        )
+    return versions

@@ -1,0 +1,294 @@
+"""What a lab gives back: each shows itself, turns into a frame, and draws itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from workbench.figures.prices import prices as price_figure
+from workbench.figures.profile import columns as columns_figure
+from workbench.figures.profile import coverage, missing_map, returns_histogram
+from workbench.figures.score import dimensions, loss_map, waterfall
+from workbench.lab.displays import findings_html, frame_html, score_html, table, titled
+from workbench.lab.documents import finding_document, plain, quality_record, score_document
+from workbench.model.errors import BadInput, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import pandas as pd
+    import plotly.graph_objects as go
+
+    from workbench.lab.arrivals import Arrival
+    from workbench.lab.judgement import Judgement
+    from workbench.lab.processing import Transformed
+    from workbench.model.contract import Contract
+    from workbench.model.findings import Finding
+    from workbench.model.score import Score
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a dataset, sorted by symbol, then time."""
+
+    frame: pl.DataFrame
+    contract: Contract
+    findings: tuple[Finding, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return the rows as Polars."""
+        return self.frame
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the rows as pandas."""
+        return self.frame.to_pandas()
+
+    def figure(self, symbol: str | None = None) -> go.Figure:
+        """Draw one symbol's prices, findings marked; the first symbol where none is named."""
+        chosen = symbol or str(self.frame["symbol"][0])
+        return price_figure(
+            self.frame, kind=self.contract.kind, symbol=chosen, findings=self.findings, frequency=self.contract.frequency
+        )
+
+    def _repr_html_(self) -> str:
+        return frame_html(self.contract.title or self.contract.dataset, self.frame)
+
+    def __repr__(self) -> str:
+        return repr(self.frame)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A dataset's score with its explanation."""
+
+    judgement: Judgement
+    title: str
+
+    @property
+    def score(self) -> Score:
+        """The score itself."""
+        return self.judgement.score
+
+    def __float__(self) -> float:
+        return float(self.score)
+
+    def explain(self) -> pl.DataFrame:
+        """Return every check with its failures, tolerance and the points it costs, dearest first."""
+        rows = [
+            {
+                "dimension": check.result.dimension.value,
+                "check": check.result.name,
+                "verdict": check.result.verdict.value,
+                "failures": float(check.result.failures),
+                "total": float(check.result.total),
+                "unit": check.result.unit,
+                "tolerance": float(check.result.tolerance),
+                "points_lost": float(check.points_lost),
+                "reason": check.result.reason,
+            }
+            for check in self.score.checks
+        ]
+        return pl.DataFrame(rows).sort("points_lost", descending=True, maintain_order=True)
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return :meth:`explain`."""
+        return self.explain()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return :meth:`explain` as pandas."""
+        return self.explain().to_pandas()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return score, dimensions and checks as JSON values."""
+        return score_document(self.score)
+
+    @property
+    def findings(self) -> Findings:
+        """What is wrong, worst first."""
+        return Findings(self.judgement.findings)
+
+    def quality_record(self, session: date | str) -> dict[str, Any]:
+        """Return what a run keeps: the score, this session's own score, every finding."""
+        day = session if isinstance(session, date) else date.fromisoformat(session)
+        return quality_record(self.judgement, day)
+
+    def figure(self, which: str = "waterfall") -> go.Figure:
+        """Draw the way down from 100 (``waterfall``), ``dimensions``, or ``losses`` by symbol and session."""
+        return _drawn(which, {"waterfall": waterfall, "dimensions": dimensions, "losses": loss_map}, self.score)
+
+    def _repr_html_(self) -> str:
+        return score_html(self.score, self.title)
+
+    def __repr__(self) -> str:
+        return f"{self.title}: {float(self):.1f} of 100, coverage {float(self.score.coverage):.0%}"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is wrong, worst first."""
+
+    items: tuple[Finding, ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Finding:
+        return self.items[index]
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return one row a finding; times as text, values as JSON text."""
+        documents = [finding_document(finding) for finding in self.items]
+        flat = ("id", "kind", "symbol", "start", "end", "rows", "severity", "confidence")
+        return pl.DataFrame([{name: d[name] for name in flat} for d in documents], schema=dict.fromkeys(flat[:5], pl.String) | {
+            "rows": pl.Int64, "severity": pl.String, "confidence": pl.Float64})  # fmt: skip
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return :meth:`to_polars` as pandas."""
+        return self.to_polars().to_pandas()
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return all findings as JSON values."""
+        return [finding_document(finding) for finding in self.items]
+
+    def _repr_html_(self) -> str:
+        return findings_html(self.items)
+
+    def __repr__(self) -> str:
+        return f"{len(self.items)} findings" + "".join(f"\n  {f.severity} {f.kind} {f.symbol} {f.start}" for f in self.items[:10])
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the data looks like: per column, per symbol, and how returns are spread.
+
+    Attributes
+    ----------
+    columns
+        ``column, rows, missing, missing_share, min, p01, median, p99, max``.
+    symbols
+        ``symbol, rows, first, last, sessions, expected, return_std``.
+    missing
+        ``symbol, period, missing_share``.
+    returns
+        ``symbol, log_return``.
+    """
+
+    columns: pl.DataFrame
+    symbols: pl.DataFrame
+    missing: pl.DataFrame
+    returns: pl.DataFrame
+    title: str = "Profile"
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return the profile of the columns."""
+        return self.columns
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the profile of the columns as pandas."""
+        return self.columns.to_pandas()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return columns and symbols as JSON values."""
+        return {"columns": plain(self.columns.to_dicts()), "symbols": plain(self.symbols.to_dicts())}
+
+    def figure(self, which: str = "columns") -> go.Figure:
+        """Draw ``columns``, ``coverage``, ``missing`` (sessions by month), or ``returns``."""
+        frames = {"columns": self.columns, "coverage": self.symbols, "missing": self.missing, "returns": self.returns}
+        draw = {"columns": columns_figure, "coverage": coverage, "missing": missing_map, "returns": returns_histogram}
+        return _drawn(which, draw, frames.get(which))
+
+    def _repr_html_(self) -> str:
+        return frame_html(self.title, self.columns) + frame_html("By symbol", self.symbols)
+
+    def __repr__(self) -> str:
+        return repr(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Files that were brought to the raw zone."""
+
+    items: tuple[Arrival, ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def new(self) -> tuple[Arrival, ...]:
+        """Those whose bytes were not there before."""
+        return tuple(arrival for arrival in self.items if arrival.is_new)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the receipts as JSON values."""
+        return [{**asdict(a.receipt), "is_new": a.is_new, "unreadable_cells": a.unreadable_cells} for a in self.items]
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return one row a receipt."""
+        names = ("id", "source", "name", "path", "received_at", "size_bytes", "rows", "symbols", "first", "last")
+        return pl.DataFrame([{name: getattr(a.receipt, name) for name in names} | {"is_new": a.is_new} for a in self.items])
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return :meth:`to_polars` as pandas."""
+        return self.to_polars().to_pandas()
+
+    def _repr_html_(self) -> str:
+        rows = [(a.receipt.name, a.receipt.source, a.receipt.rows, a.receipt.first, a.receipt.last, a.is_new) for a in self.items]
+        return titled("Arrivals", table(("file", "source", "rows", "first", "last", "is_new"), rows))
+
+    def __repr__(self) -> str:
+        return f"{len(self.items)} file(s), {len(self.new)} new"
+
+
+@dataclass(frozen=True, slots=True)
+class Transformation:
+    """What a transformation wrote."""
+
+    done: Transformed
+
+    def to_json(self) -> dict[str, Any]:
+        """Return rows, reasons and versions as JSON values."""
+        return asdict(self.done)
+
+    def _repr_html_(self) -> str:
+        facts: list[tuple[str, Any]] = [
+            ("session", self.done.session or "all"),
+            ("rows", self.done.rows),
+            ("symbols", self.done.symbols),
+        ]
+        facts += [(f"quarantined: {reason}", count) for reason, count in self.done.quarantined.items()]
+        facts += [(name, f"version {version}") for name, version in self.done.versions.items()]
+        return titled("Transformed", table(("what", "value"), facts))
+
+    def __repr__(self) -> str:
+        return f"{self.done.rows} rows of {self.done.symbols} symbols, quarantined {self.done.quarantined or 'none'}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """Where a run's report lies, and what it says has changed."""
+
+    path: Path
+    changes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the file's name and the changes."""
+        return {"page": self.path.name, "changes": list(self.changes)}
+
+    def _repr_html_(self) -> str:
+        return titled("What is different from the run before", table((self.path.name,), [(line,) for line in self.changes]))
+
+    def __repr__(self) -> str:
+        return "\n".join((self.path.name, *self.changes))
+
+
+def _drawn(which: str, ways: Mapping[str, Callable[[Any], go.Figure]], data: object) -> go.Figure:
+    if which not in ways:
+        raise BadInput(f"no figure '{which}'; expected one of {', '.join(ways)}{did_you_mean(which, ways)}")
+    return ways[which](data)

@@ -1,0 +1,101 @@
+"""One notebook, executed by papermill: refused before it runs when it would run on the wrong values."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from workbench.audit.notebooks import declared_parameters, failed_cell, records
+from workbench.model.errors import BadInput, did_you_mean
+from workbench.model.runs import Outcome, StageRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What to execute, where to keep it, and in which kernel."""
+
+    notebook: Path
+    output: Path
+    parameters: Mapping[str, Any]
+    kernel: str
+    folder: Path
+
+
+def refuse_wrong_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters that a notebook does not declare.
+
+    papermill itself only warns, and runs on with the defaults.
+
+    Raises
+    ------
+    BadInput
+        The notebook is not there, declares no parameters, or not these.
+    """
+    declared = declared_parameters(notebook)
+    for name in parameters:
+        if name not in declared:
+            hint = did_you_mean(name, declared)
+            raise BadInput(
+                f"{notebook.name}: parameter '{name}' is not declared; its parameters cell has {', '.join(declared)}{hint}"
+            )
+
+
+def execute(execution: Execution) -> StageRecord:
+    """Execute a notebook and keep what came of it, complete or partial.
+
+    Returns
+    -------
+    StageRecord
+        With the error in one line where a cell raised.
+
+    Notes
+    -----
+    papermill saves in place while it runs; here it writes a temporary file, published in one step.
+    """
+    import papermill as pm
+
+    name = execution.notebook.stem
+    temporary = execution.output.with_name(f".{execution.output.name}.tmp")
+    started = time.perf_counter()
+    error: str | None = None
+    try:
+        pm.execute_notebook(
+            str(execution.notebook),
+            str(temporary),
+            parameters=dict(execution.parameters),
+            kernel_name=execution.kernel,
+            cwd=str(execution.folder),
+            progress_bar=False,
+            request_save_on_cell_execute=False,
+        )
+    except pm.PapermillExecutionError as failure:
+        error = _one_line(temporary) or f"{failure.ename}: {failure.evalue}"
+    except RuntimeError as failure:  # the kernel died, or never came up
+        error = f"the kernel failed: {failure}"
+    seconds = time.perf_counter() - started
+    if not temporary.exists():
+        return StageRecord(name, Outcome.FAILED, seconds, error=error)
+    temporary.replace(execution.output)
+    return StageRecord(
+        name=name,
+        outcome=Outcome.FAILED if error else Outcome.DONE,
+        seconds=round(seconds, 3),
+        notebook=execution.output.name,
+        sha256=sha256(execution.output.read_bytes()).hexdigest(),
+        error=error,
+        measured=records(execution.output),
+    )
+
+
+def _one_line(notebook: Path) -> str | None:
+    failed = failed_cell(notebook)
+    if failed is None:
+        return None
+    index, source, ename, evalue = failed
+    return f"cell {index} ({source}): {ename}: {' '.join(evalue.split())}"

@@ -1,0 +1,53 @@
+"""A run told: to a script as JSON, to a person as the one line that says what failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from workbench.lab.run_report import REPORT
+from workbench.model.errors import BadInput, StageFailed
+from workbench.model.runs import Outcome
+from workbench.monitor.alerts import Level
+
+if TYPE_CHECKING:
+    from workbench.pipeline.daily import Ran
+
+
+def require_done(ran: Ran) -> None:
+    """Raise where a stage failed.
+
+    Raises
+    ------
+    StageFailed
+        Names stage, cell and cause, and the partial notebook.
+    BadInput
+        The same, where the stage itself refused its input.
+    """
+    for stage in ran.manifest.stages:
+        if stage.outcome is Outcome.FAILED:
+            where = f"; see {ran.folder / stage.notebook}" if stage.notebook else ""
+            message = f"{ran.manifest.dataset} {ran.manifest.session}: stage {stage.name} failed in {stage.error}{where}"
+            raise (BadInput if stage.error and "BadInput" in stage.error else StageFailed)(message)
+
+
+def run_document(ran: Ran) -> dict[str, Any]:
+    """Return what ``workbench run --json`` prints."""
+    manifest = ran.manifest
+    score = manifest.score or {}
+    return {
+        "schema": "workbench.run/1",
+        "run": manifest.id,
+        "dataset": manifest.dataset,
+        "session": manifest.session.isoformat(),
+        "is_new": ran.is_new,
+        **score,
+        "alert": _alert(score),
+        "folder": str(ran.folder),
+        "report": str(ran.folder / REPORT),
+        "seconds": {stage.name: stage.seconds for stage in manifest.stages},
+    }
+
+
+def _alert(score: dict[str, Any]) -> str | None:
+    band = score.get("band")
+    return None if band in (None, "ok") else Level(str(band)).value

@@ -1,0 +1,161 @@
+"""From checks to the score: rational arithmetic, so that the parts add up to 100 minus the score exactly."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from workbench.model.checks import CheckResult, Dimension, Verdict
+from workbench.model.names import SESSION, SYMBOL
+from workbench.model.score import DimensionScore, Score, ScoredCheck
+from workbench.quality.tally import ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.model.contract import Scoring
+
+HUNDRED = Fraction(100)
+
+
+def score(results: Sequence[CheckResult], facts: pl.DataFrame, scoring: Scoring) -> Score:
+    """Weigh checks into dimensions and dimensions into a score.
+
+    Parameters
+    ----------
+    results : sequence of CheckResult
+    facts : DataFrame
+        A tally's facts, for the rows of each symbol and session.
+    scoring : Scoring
+        Weights and thresholds.
+
+    Returns
+    -------
+    Score
+        0 with a reason where there are no rows. A dimension with nothing applicable hands its
+        weight to the others in proportion.
+
+    Notes
+    -----
+    A check is worth ``1 - min(1, share / tolerance)``, a dimension the weighted mean of its checks,
+    the score ``100 * sum(weight * dimension)``. See docs/scoring.md.
+    """
+    weights = _effective_weights(results, scoring)
+    dimensions = tuple(_dimension(d, results, weights[d]) for d in Dimension)
+    lost = sum((check.points_lost for d in dimensions for check in d.checks), Fraction(0))
+    rows = int(facts[ROWS].sum() or 0)
+    value, reason = (HUNDRED - lost, "") if rows else (Fraction(0), "there are no rows")
+    if rows and not any(result.is_evaluated or result.verdict is Verdict.ERROR for result in results):
+        value, reason = Fraction(0), "no check could be evaluated"
+    return Score(
+        value=value,
+        coverage=_coverage(results, scoring),
+        dimensions=dimensions,
+        by_symbol=_scores_by(SYMBOL, results, facts, weights),
+        by_session=_scores_by(SESSION, results, facts, weights),
+        losses=_losses(dimensions),
+        thresholds=scoring.thresholds(),
+        reason=reason,
+    )
+
+
+def _asks(result: CheckResult) -> bool:
+    return result.verdict is not Verdict.NOT_APPLICABLE and result.weight > 0
+
+
+def _effective_weights(results: Sequence[CheckResult], scoring: Scoring) -> dict[Dimension, Fraction]:
+    applicable = {result.dimension for result in results if _asks(result)}
+    nominal = scoring.dimension_weights()
+    total = sum((w for d, w in nominal.items() if d in applicable), Fraction(0))
+    return {d: w / total if d in applicable and total else Fraction(0) for d, w in nominal.items()}
+
+
+def _dimension(dimension: Dimension, results: Sequence[CheckResult], weight: Fraction) -> DimensionScore:
+    mine = [result for result in results if result.dimension is dimension]
+    total = sum((result.weight for result in mine if _asks(result)), Fraction(0))
+    checks = tuple(
+        ScoredCheck(r, HUNDRED * weight * r.weight / total * r.share_lost if _asks(r) and total else Fraction(0)) for r in mine
+    )
+    if not total:
+        return DimensionScore(dimension, None, Fraction(0), Verdict.NOT_APPLICABLE, checks)
+    lost = sum((r.weight * r.share_lost for r in mine if _asks(r)), Fraction(0))
+    return DimensionScore(dimension, 1 - lost / total, weight, _verdict(mine), checks)
+
+
+def _verdict(results: Sequence[CheckResult]) -> Verdict:
+    verdicts = {result.verdict for result in results}
+    return next(v for v in (Verdict.ERROR, Verdict.FAIL, Verdict.PASS, Verdict.NOT_APPLICABLE) if v in verdicts)
+
+
+def _coverage(results: Sequence[CheckResult], scoring: Scoring) -> Fraction:
+    """Return the share of the checks, by weight, that were evaluated."""
+    covered = Fraction(0)
+    for dimension, weight in scoring.dimension_weights().items():
+        mine = [result for result in results if result.dimension is dimension]
+        total = sum((result.weight for result in mine), Fraction(0))
+        done = sum((result.weight for result in mine if result.is_evaluated), Fraction(0))
+        covered += weight * done / total if total else Fraction(0)
+    return covered
+
+
+def _losses(dimensions: Sequence[DimensionScore]) -> pl.DataFrame:
+    """Share every check's lost points over its addresses, in proportion to failures."""
+    schema = {"dimension": pl.String, "check": pl.String, SYMBOL: pl.String, SESSION: pl.Date, "points": pl.Float64}
+    dear = [(d.dimension.value, check) for d in dimensions for check in d.checks if check.points_lost]
+    parts = [
+        _addresses(check).select(
+            pl.lit(dimension).alias("dimension"),
+            pl.lit(check.result.name).alias("check"),
+            pl.col(SYMBOL),
+            pl.col(SESSION),
+            (pl.col("share") * float(check.points_lost)).alias("points"),
+        )
+        for dimension, check in dear
+    ]
+    return pl.concat([pl.DataFrame(schema=schema), *parts])
+
+
+def _addresses(check: ScoredCheck) -> pl.DataFrame:
+    where = check.result.where
+    if where is None:
+        return pl.DataFrame(
+            {SYMBOL: [None], SESSION: [None], "share": [1.0]}, schema={SYMBOL: pl.String, SESSION: pl.Date, "share": pl.Float64}
+        )
+    failing = where.filter(pl.col("failures") > 0)
+    return failing.select(SYMBOL, SESSION, (pl.col("failures") / pl.col("failures").sum()).alias("share"))
+
+
+def _scores_by(key: str, results: Sequence[CheckResult], facts: pl.DataFrame, weights: dict[Dimension, Fraction]) -> pl.DataFrame:
+    """Score each symbol, or each session, on its own rows; what has no such address counts for all.
+
+    Float64: these are for ranking and thresholds, the exact sum is the dataset's.
+    """
+    rows = facts.filter(pl.col(key).is_not_null()).group_by(key).agg(pl.col(ROWS).sum())
+    parts = [part for result in results if _asks(result) for part in [_check_by(key, result, rows[key])]]
+    if not parts:
+        return rows.select(key, pl.lit(0.0).alias("score"), ROWS).sort(key)
+    checks = pl.concat(parts)
+    dimension = checks.group_by(key, "dimension").agg(
+        ((pl.col("worth") * pl.col("weight")).sum() / pl.col("weight").sum()).alias("worth")
+    )
+    weight = pl.col("dimension").replace_strict({d.value: float(w) for d, w in weights.items()}, return_dtype=pl.Float64)
+    total = (
+        dimension.with_columns(weight.alias("weight"))
+        .group_by(key)
+        .agg((100 * (pl.col("worth") * pl.col("weight")).sum() / pl.col("weight").sum()).alias("score"))
+    )
+    return (
+        total.join(rows, on=key, how="left").with_columns(pl.col(ROWS).fill_null(0)).select(key, "score", ROWS).sort("score", key)
+    )
+
+
+def _check_by(key: str, result: CheckResult, everyone: pl.Series) -> pl.DataFrame:
+    labels = (pl.lit(result.dimension.value).alias("dimension"), pl.lit(float(result.weight)).alias("weight"))
+    if result.where is None or result.where[key].null_count() == len(result.where):
+        worth = 1.0 - float(result.share_lost)
+        return everyone.to_frame(key).select(pl.col(key), *labels, pl.lit(worth).alias("worth"))
+    sums = result.where.filter(pl.col(key).is_not_null()).group_by(key).agg(pl.col("failures").sum(), pl.col("total").sum())
+    share = pl.col("failures") / pl.col("total") / float(result.tolerance)
+    return sums.filter(pl.col("total") > 0).select(pl.col(key), *labels, (1.0 - share.clip(upper_bound=1.0)).alias("worth"))

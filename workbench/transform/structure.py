@@ -1,0 +1,105 @@
+"""Which rows cannot be trusted structurally: they go to quarantine with a reason, never away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from workbench.model.names import EVENT_AT, RAW_TEXT, REASON, RECEIPT, ROW, SYMBOL, Kind, fields_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workbench.model.contract import Policies
+    from workbench.transform.standardise import Origin
+
+EXACT_DUPLICATE = "exact_duplicate"
+CONFLICTING_DUPLICATE = "conflicting_duplicate"
+TIME_UNREADABLE = "time_unreadable"
+SYMBOL_MISSING = "symbol_missing"
+INFINITE_VALUE = "infinite_value"
+
+KEYED_KINDS = (Kind.BARS, Kind.VALUES)
+"""Kinds of which one symbol has one row at one time; trades and quotes may share a moment."""
+
+
+def sort_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """Order rows by symbol, then time, then arrival; what has no time comes last."""
+    return frame.sort(SYMBOL, EVENT_AT, RECEIPT, ROW, nulls_last=True, maintain_order=True)
+
+
+def mark_quarantine(frame: pl.DataFrame, kind: Kind, policies: Policies) -> pl.DataFrame:
+    """Add the reason a row cannot be trusted, null for those that can.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Sorted as :func:`sort_rows` does.
+    kind : Kind
+    policies : Policies
+        Which of several rows with one key stays.
+
+    Returns
+    -------
+    DataFrame
+        With ``quarantine_reason`` (String): ``time_unreadable``, ``symbol_missing``,
+        ``infinite_value``, ``exact_duplicate``, ``conflicting_duplicate``.
+    """
+    fields = [name for name in fields_of(kind) if name in frame.columns]
+    infinite = pl.any_horizontal([pl.col(name).is_infinite().fill_null(value=False) for name in fields])
+    plain = (
+        pl.when(pl.col(EVENT_AT).is_null())
+        .then(pl.lit(TIME_UNREADABLE))
+        .when(pl.col(SYMBOL).is_null())
+        .then(pl.lit(SYMBOL_MISSING))
+        .when(infinite)
+        .then(pl.lit(INFINITE_VALUE))
+    )
+    marked = frame.with_columns(plain.alias(REASON))
+    if kind not in KEYED_KINDS:
+        return marked
+    return marked.with_columns(pl.coalesce(REASON, _duplicate_reason(marked, fields, policies)).alias(REASON))
+
+
+def _duplicate_reason(frame: pl.DataFrame, fields: list[str], policies: Policies) -> pl.Series:
+    """Say of rows that share symbol and time whether they agree, and which of them must go."""
+    same_key = pl.col(SYMBOL).eq(pl.col(SYMBOL).shift()) & pl.col(EVENT_AT).eq(pl.col(EVENT_AT).shift())
+    usable = pl.col(REASON).is_null()
+    follows = (same_key & usable & usable.shift()).fill_null(value=False)
+    if not frame.select(follows.any()).item():
+        return pl.Series(REASON, [None] * len(frame), dtype=pl.String)
+    differs = follows & ~pl.all_horizontal([pl.col(name).eq_missing(pl.col(name).shift()) for name in fields])
+    keyed = frame.with_columns(follows.alias("follows"), differs.alias("differs"), (~follows).cum_sum().alias("key"))
+    keyed = keyed.with_columns(
+        pl.col("differs").any().over("key").alias("conflict"),
+        (pl.len().over("key") > 1).alias("shared"),
+        (~pl.col("follows").shift(-1, fill_value=False)).alias("is_last"),
+    )
+    keeps = {"keep_first": pl.col("follows"), "keep_last": ~pl.col("is_last"), "quarantine_all": pl.lit(value=True)}
+    conflict_goes = pl.col("shared") & pl.col("conflict") & keeps[policies.conflicting_duplicates]
+    exact_goes = pl.col("shared") & ~pl.col("conflict") & keeps[policies.exact_duplicates]
+    reason = pl.when(conflict_goes).then(pl.lit(CONFLICTING_DUPLICATE)).when(exact_goes).then(pl.lit(EXACT_DUPLICATE))
+    return keyed.select(reason.alias(REASON)).to_series()
+
+
+def with_raw_text(quarantined: pl.DataFrame, origins: Iterable[Origin]) -> pl.DataFrame:
+    """Put the vendor's own cells beside quarantined rows, as one JSON object a row.
+
+    Parameters
+    ----------
+    quarantined : DataFrame
+        With ``receipt`` and ``row``.
+    origins : iterable of Origin
+        The raw tables the rows came from.
+    """
+    parts: list[pl.DataFrame] = []
+    for origin in origins:
+        rows = pl.int_range(pl.len(), dtype=pl.Int64) + origin.first_row
+        numbered = origin.table.frame.with_columns(rows.alias("__row"))
+        wanted = quarantined.filter(pl.col(RECEIPT) == origin.receipt).select(pl.col(ROW).alias("__row")).unique()
+        cells = numbered.join(wanted, on="__row", how="semi")
+        text = pl.struct(pl.exclude("__row").cast(pl.String)).struct.json_encode().alias(RAW_TEXT)
+        parts.append(cells.select(pl.lit(origin.receipt).alias(RECEIPT), pl.col("__row").alias(ROW), text))
+    found = pl.concat(parts).unique([RECEIPT, ROW], keep="first", maintain_order=True)
+    return quarantined.join(found, on=[RECEIPT, ROW], how="left", maintain_order="left")
