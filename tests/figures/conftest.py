@@ -23,7 +23,9 @@ def _check(dimension: Dimension, name: str, points: str, verdict: Verdict = Verd
     lost = Fraction(points)
     failures = Fraction(3) if verdict is Verdict.FAIL else Fraction(0)
     total = Fraction(1000) if verdict in (Verdict.PASS, Verdict.FAIL) else Fraction(0)
-    return ScoredCheck(CheckResult(name, dimension, verdict, "rows", Fraction(1, 20), failures=failures, total=total, reason=reason), lost)
+    return ScoredCheck(
+        CheckResult(name, dimension, verdict, "rows", Fraction(1, 20), failures=failures, total=total, reason=reason), lost
+    )
 
 
 def _dimension(dimension: Dimension, score: str | None, weight: str, verdict: Verdict, *checks: ScoredCheck) -> DimensionScore:
@@ -44,9 +46,14 @@ def _score(losses: pl.DataFrame | None = None, *, symbols: int = 6) -> Score:
     names = [f"S{i:03}" for i in range(symbols)]
     if losses is None:
         rows = [("accuracy", "historical_pattern", names[i % symbols], sessions[i], 20 / 3 / 10) for i in range(10)]
-        rows += [("completeness", "session_coverage", None, sessions[3], 1.0), ("consistency", "high_below_close", names[0], None, 5 / 3)]
+        rows += [
+            ("completeness", "session_coverage", None, sessions[3], 1.0),
+            ("consistency", "high_below_close", names[0], None, 5 / 3),
+        ]
         losses = pl.DataFrame([*rows, ("validity", "ranges", None, None, 181 / 15)], schema=LOSSES, orient="row")
-    by_symbol = pl.DataFrame({"symbol": names, "score": [40.0 + 10 * i if i < 6 else 99.0 for i in range(symbols)], "rows": [100] * symbols})
+    by_symbol = pl.DataFrame(
+        {"symbol": names, "score": [40.0 + 10 * i if i < 6 else 99.0 for i in range(symbols)], "rows": [100] * symbols}
+    )
     by_session = pl.DataFrame({"session": sessions, "score": [90.0] * 10, "rows": [60] * 10})
     lost = sum((c.points_lost for p in parts for c in p.checks), Fraction(0))
     return Score(100 - lost, Fraction(7, 8), parts, by_symbol, by_session, losses)
@@ -67,7 +74,10 @@ def score_with() -> Callable[..., Score]:
 @pytest.fixture
 def perfect() -> Score:
     """Return 100 points, nothing lost anywhere."""
-    check = ScoredCheck(CheckResult("missing_rate", Dimension.COMPLETENESS, Verdict.PASS, "cells", Fraction(1, 20), total=Fraction(10)), Fraction(0))
+    check = ScoredCheck(
+        CheckResult("missing_rate", Dimension.COMPLETENESS, Verdict.PASS, "cells", Fraction(1, 20), total=Fraction(10)),
+        Fraction(0),
+    )
     part = _dimension(Dimension.COMPLETENESS, "1", "1", Verdict.PASS, check)
     rest = [_dimension(d, None, "0", Verdict.NOT_APPLICABLE) for d in list(Dimension)[1:]]
     empty = pl.DataFrame(schema=LOSSES)

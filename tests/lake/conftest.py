@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,6 +11,7 @@ from workbench.lake import Lake, Lineage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
     from pathlib import Path
 
 FIELDS = ("open", "high", "low", "close", "volume", "adj_close")
@@ -63,8 +63,3 @@ def bars() -> Callable[..., pl.DataFrame]:
         )
 
     return make
-
-
-@pytest.fixture(scope="session")
-def noon() -> datetime:
-    return datetime(2024, 3, 4, 12, tzinfo=UTC)

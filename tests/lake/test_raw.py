@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workbench.lake import Lake, publish, raw, read_raw, receipts
+from workbench.lake import Lake, publish, read_raw, receipts
 from workbench.lake.receipt_json import parse_receipt, receipt_json
 from workbench.model.errors import BadInput, LakeBroken
 from workbench.model.receipts import Receipt
@@ -24,10 +25,8 @@ MOMENT = datetime(2024, 3, 4, 23, 30, tzinfo=UTC)
 
 def receipt_for(payload: bytes, name: str = "prices.csv", received_at: datetime = MOMENT, source: str = "vendor") -> Receipt:
     digest = sha256(payload).hexdigest()
-    sessions = {"first": date(2024, 3, 1), "last": None}
-    return Receipt(
-        digest[:16], "bars", source, name, "", received_at, digest, len(payload), 3, 1, **sessions, out_of_order={"A": 2}
-    )
+    first = date(2024, 3, 1)
+    return Receipt(digest[:16], "bars", source, name, "", received_at, digest, len(payload), 3, 1, first, None, {"A": 2})
 
 
 def files(lake: Lake) -> list[Path]:
@@ -52,7 +51,7 @@ def test_the_same_bytes_are_one_arrival(lake: Lake) -> None:
     assert {path: path.stat().st_mtime_ns for path in files(lake)} == before
 
 
-def test_two_processes_with_the_same_bytes_make_one_arrival(lake: Lake) -> None:
+def test_writers_at_once_with_the_same_bytes_make_one_arrival(lake: Lake) -> None:
     with ThreadPoolExecutor(8) as pool:
         outcomes = list(pool.map(lambda _: publish(lake, b"x", receipt_for(b"x")), range(8)))
     assert sum(is_new for _, is_new in outcomes) == 1
@@ -72,9 +71,10 @@ def test_bytes_without_receipt_are_no_arrival(lake: Lake, monkeypatch: pytest.Mo
     def power_cut(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(raw.os, "link", power_cut)
-        publish(lake, b"x", receipt_for(b"x"))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            publish(lake, b"x", receipt_for(b"x"))
     assert len(files(lake)) == 1
     assert receipts(lake, "bars") == ()
     recorded, is_new = publish(lake, b"x", receipt_for(b"x"))

@@ -30,7 +30,10 @@ from workbench.model.contract import PartitionBy
 from workbench.model.errors import BadInput, WorkbenchError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    Bars = Callable[..., pl.DataFrame]
 
 TABLE = TableRef.processed("bars")
 QUARANTINE = TableRef.quarantine("bars")
@@ -53,8 +56,6 @@ HOSTILE = [
 ]
 ORDER = ["symbol", "event_at", "row"]
 EVERY_PARTITIONING = pytest.mark.parametrize("by", list(PartitionBy))
-
-Bars = "Callable[..., pl.DataFrame]"
 
 
 def whole(lake: Lake, table: TableRef = TABLE, **options: Any) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -13,10 +14,13 @@ from workbench.lake import Lake, Lineage, TableRef, history, lineage_of, replace
 from workbench.model.contract import PartitionBy
 from workbench.model.errors import BadInput, LakeBroken
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Bars = Callable[..., pl.DataFrame]
+
 TABLE = TableRef.processed("bars")
 DAYS = [date(2024, 1, 31), date(2024, 2, 1), date(2024, 3, 1)]
-
-Bars = "Callable[..., pl.DataFrame]"
 
 
 def opened(rows: pl.LazyFrame) -> int:

@@ -37,9 +37,11 @@ class ForexWeek:
     """Monday to Friday, each from 17:00 New York on the day before to 17:00 New York."""
 
     def days(self, start: date, end: date) -> NDArray[np.int32]:
-        """Return every Monday to Friday; foreign exchange as a whole keeps no holiday."""
+        """Return every Monday to Friday but Christmas and New Year, the two days on which the whole world rests."""
         days = EveryDay().days(start, end)
-        return days[weekdays(days) < 5]
+        dates = pl.Series(days, dtype=pl.Int32).cast(pl.Date)
+        month_day = (dates.dt.month().cast(pl.Int32) * 100 + dates.dt.day()).to_numpy()
+        return days[(weekdays(days) < 5) & ~np.isin(month_day, (101, 1225))]
 
     def schedule(self, start: date, end: date) -> pl.DataFrame:
         """Return sessions that roll over at 17:00 in New York, summer and winter."""

@@ -12,9 +12,6 @@ import polars as pl
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Days = "NDArray[np.int32]"
-"""Days since 1970-01-01, ascending and distinct: how sessions are held where they are computed with."""
-
 MOMENT: Final = pl.Datetime("us", "UTC")
 SCHEDULE: Final = pl.Schema(
     {"session": pl.Date, "open_at": MOMENT, "close_at": MOMENT, "break_start_at": MOMENT, "break_end_at": MOMENT}

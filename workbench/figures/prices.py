@@ -168,7 +168,7 @@ def _label(figure: go.Figure, drawn: Buckets, kind: Kind, axes: Axes) -> None:
     unit = "value" if kind is Kind.VALUES else "price"
     figure.update_layout(
         yaxis={"title": {"text": f"{unit} ({plain(axes.currency, 12)})" if axes.currency else unit}},
-        xaxis={"type": "date", "title": {"text": clock}, "rangeslider": {"visible": False}},
+        xaxis={"type": "date", "showgrid": False, "title": {"text": clock}, "rangeslider": {"visible": False}},
     )
     if "volume" in drawn.frame.columns:
         low = {

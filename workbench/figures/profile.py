@@ -45,13 +45,19 @@ def missing_map(frame: pl.DataFrame) -> go.Figure:
     )
     figure = blank(f"What is missing{more}", alt=alt, height=min(820, 150 + 22 * len(symbols)))
     figure.add_heatmap(
-        z=z, x=periods.cast(pl.String).to_list(), y=list(range(len(symbols))), zmin=0, zmax=100,
+        z=z, x=_period_names(periods), y=list(range(len(symbols))), zmin=0, zmax=100,
         colorscale=LOSS_SCALE, xgap=1, ygap=1, hovertemplate="%{y}<br>%{x}<br>%{z:.2f} % missing<extra></extra>",
         colorbar={"title": {"text": "% missing", "font": {"size": 11, "color": MUTED}}, "thickness": 10, "outlinewidth": 0},
     )  # fmt: skip
-    figure.update_xaxes(type="category", nticks=14, showgrid=False, title_text="period (exchange date)")
+    figure.update_xaxes(type="category", nticks=10, showgrid=False, title_text="period (exchange date)")
     _name_rows(figure, symbols)
     return figure
+
+
+def _period_names(periods: pl.Series) -> list[str]:
+    if periods.dtype == pl.Date and (periods.dt.day() == 1).all():
+        return periods.dt.to_string("%Y-%m").to_list()
+    return [plain(p, 20) for p in periods]
 
 
 def returns_histogram(frame: pl.DataFrame) -> go.Figure:
@@ -119,16 +125,14 @@ def coverage(frame: pl.DataFrame) -> go.Figure:
     days = (shown["last"] - shown["first"]).dt.total_milliseconds() + 86_400_000
     said = [_covered(*row) for row in shown.select("sessions", "expected", "share").rows()]
     spans = shown.select("symbol", "first", "last").rows()
-    hover = [f"<b>{plain(s, 20)}</b><br>{a} to {b}<br>{t}" for (s, a, b), t in zip(spans, said, strict=True)]
     figure.add_bar(
         orientation="h", y=list(range(shown.height)), base=shown["first"].cast(pl.String).to_list(), x=days.to_numpy(),
-        marker={"color": [_shade(share) for share in shown["share"]]},
-        text=said, textposition="inside", insidetextanchor="end", textfont={"size": 11}, hoverinfo="text",
-        hovertext=hover,
+        marker={"color": [_shade(share) for share in shown["share"]]}, hoverinfo="text",
+        hovertext=[f"<b>{plain(s, 20)}</b><br>{a} to {b}<br>{t}" for (s, a, b), t in zip(spans, said, strict=True)],
     )  # fmt: skip
     figure.update_xaxes(type="date", title_text="session (exchange date)")
     figure.update_layout(bargap=0.35)
-    _name_rows(figure, shown["symbol"].to_list())
+    _name_rows(figure, shown["symbol"].to_list(), [text.rpartition(", ")[2] for text in said])
     return figure
 
 
@@ -138,15 +142,17 @@ def _covered(sessions: int, expected: int | None, share: float | None) -> str:
 
 
 def _shade(share: float | None) -> str:
-    """Return the colour of a bar: full, with holes, mostly holes; the numbers stand in the bar."""
+    """Return the colour of a bar: full, with holes, mostly holes; the numbers stand beside it."""
     if share is None or share >= 0.995:
         return BLUE
     return ORANGE if share >= 0.9 else VERMILION
 
 
-def _name_rows(figure: go.Figure, symbols: list[str]) -> None:
+def _name_rows(figure: go.Figure, symbols: list[str], notes: list[str] | None = None) -> None:
     """Label numbered rows: positions, not categories, so that cut names cannot fall together."""
     names = [plain(s, 20) for s in symbols]
+    if notes:
+        names = [f"{name} · {note}" for name, note in zip(names, notes, strict=True)]
     figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names, autorange="reversed", showgrid=False, zeroline=False)
 
 

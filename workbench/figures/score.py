@@ -120,7 +120,7 @@ def dimensions(score: Score) -> go.Figure:
     rows = list(score.dimensions)
     said = "; ".join(f"{d.dimension} {_value(d)}" for d in rows)
     figure = blank("The five dimensions", alt=f"Bars of the five dimensions: {said}.", height=300)
-    labels = [f"{d.dimension} · {float(d.weight) * 100:.0f} %" for d in rows]
+    labels = [str(d.dimension) if d.score is None else f"{d.dimension} · {float(d.weight) * 100:.0f} %" for d in rows]
     for dimension, label in zip(rows, labels, strict=True):
         value = 0.0 if dimension.score is None else float(dimension.score) * 100
         figure.add_bar(
@@ -168,7 +168,7 @@ def loss_map(score: Score) -> go.Figure:
     alt = f"Heat map of lost points, {len(labels)} symbols by {period}; {most}."
     figure = blank(f"Where points were lost, by {period}", alt=alt, height=min(760, 170 + 24 * len(labels)))
     _draw_cells(figure, cells, labels, columns)
-    figure.update_xaxes(title_text=f"{period} (exchange date)", type="category", showgrid=False, nticks=14)
+    figure.update_xaxes(title_text=f"{period} (exchange date)", type="category", showgrid=False, nticks=10)
     return figure
 
 

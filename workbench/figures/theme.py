@@ -61,7 +61,7 @@ def template(theme: Theme = "light") -> go.layout.Template:
         "colorway": [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, SLATE],
         "margin": {"l": 12, "r": 16, "t": 56, "b": 12},
         "xaxis": axis,
-        "yaxis": axis,
+        "yaxis": axis | {"ticklabelstandoff": 5},
         "legend": {
             "orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "font": {"size": 12, "color": muted},
             "title": {"text": ""}, "bgcolor": "rgba(0,0,0,0)",

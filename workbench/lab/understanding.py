@@ -94,7 +94,7 @@ def understand(arrived: Arrived, contract: Contract | None = None, calendar_name
         The calendar is not known.
     """
     declared = calendar_name or (contract.calendar if contract else None)
-    settled = contract or Contract(dataset=BARE, kind=arrived.kind, frequency=arrived.frequency)
+    settled = contract or _bare_contract(arrived)
     notes = list(arrived.inferred)
     if contract is None:
         notes += [f"kind {arrived.kind}", f"frequency {arrived.frequency}"]
@@ -124,6 +124,13 @@ def understand(arrived: Arrived, contract: Contract | None = None, calendar_name
     marked = mark_quarantine(sort_rows(frame), arrived.kind, settled.policies)
     standard = [SYMBOL, EVENT_AT, SESSION, *arrived.fields, UNREADABLE, RECEIPT, ROW, "quarantine_reason"]
     return Understood(marked.select(standard), settled, calendars, timezone, tuple(notes), arrived.out_of_order)
+
+
+def _bare_contract(arrived: Arrived) -> Contract:
+    """Promise only what the rows show: a lone value may be a rate or a spread, and those go below zero."""
+    return Contract(
+        dataset=BARE, kind=arrived.kind, frequency=arrived.frequency, allow_non_positive=arrived.kind is Kind.VALUES
+    )
 
 
 def _with_prices(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:

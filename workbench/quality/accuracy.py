@@ -24,7 +24,7 @@ _OTHER = "_reference"
 def statistical_bounds(evidence: Evidence, tally: Tally) -> Outcome:
     """Rows with a price that leaves its neighbours and comes back."""
     if not tally.has("statistical_bounds"):
-        return not_applicable(f"prices of {evidence.contract.dataset} may be zero or negative: no scale to judge a jump by")
+        return not_applicable(f"prices go through zero: there is no relative scale to judge a jump by")
     return counted(tally.of("statistical_bounds"))
 
 
@@ -89,7 +89,8 @@ def _pairs(evidence: Evidence, tally: Tally) -> pl.DataFrame | None:
     if evidence.reference is None or not fields:
         return None
     moment = EVENT_AT if evidence.contract.is_intraday else SESSION
-    mine = tally.rows.filter(pl.col(REASON).is_null()).select(dict.fromkeys([SYMBOL, SESSION, moment, *fields]))
+    wanted = list(dict.fromkeys([SYMBOL, SESSION, moment, *fields]))
+    mine = tally.rows.filter(pl.col(REASON).is_null()).select(wanted)
     other = evidence.reference.select(SYMBOL, moment, *fields).unique([SYMBOL, moment], keep="first", maintain_order=True)
     if mine[SYMBOL].n_unique() == 1 and other[SYMBOL].n_unique() == 1:
         other = other.with_columns(pl.lit(mine[SYMBOL][0]).alias(SYMBOL))

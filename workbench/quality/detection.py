@@ -11,7 +11,7 @@ from workbench.model.names import SYMBOL, Kind
 from workbench.quality.detectors.bad_tick import bad_tick
 from workbench.quality.detectors.stale import stale
 from workbench.quality.detectors.zero_volume_move import zero_volume_move
-from workbench.quality.rules import ROW_ITSELF, RowRule, is_trustworthy
+from workbench.quality.rules import RARE_SHARE, RowRule, impossible_prices, is_trustworthy
 
 if TYPE_CHECKING:
     from workbench.quality.evidence import Evidence
@@ -35,11 +35,12 @@ def detect(evidence: Evidence) -> tuple[pl.DataFrame, list[RowRule]]:
     usable = frame.filter(is_trustworthy() & pl.col(prices[-1]).is_not_null()) if prices else frame.clear()
     columns = [usable.select("position")]
     rules: list[RowRule] = []
-    if kind in (Kind.BARS, Kind.VALUES) and not evidence.contract.allow_non_positive:
+    if kind in (Kind.BARS, Kind.VALUES) and _is_on_a_ratio_scale(usable, prices):
         flags = bad_tick(usable.select(SYMBOL, *prices), prices)
         columns.append(flags.rename({name: f"bad_tick/{name}" for name in prices}))
         fails = {name: _flag(f"bad_tick/{name}") for name in prices}
         rules.append(RowRule("statistical_bounds", "bad_tick", Severity.HIGH, 0.9, fails, pl.lit(1)))
+        rules.append(impossible_prices(evidence))
     if kind in (Kind.BARS, Kind.VALUES) and evidence.contract.frequency != "irregular":
         columns.append(stale(usable, prices))
         rules.append(RowRule("historical_pattern", "stale", Severity.MEDIUM, 0.8, {prices[-1]: _flag("stale")}, pl.lit(1)))
@@ -51,8 +52,11 @@ def detect(evidence: Evidence) -> tuple[pl.DataFrame, list[RowRule]]:
     return frame.join(judged, on="position", how="left", maintain_order="left"), rules
 
 
+def _is_on_a_ratio_scale(frame: pl.DataFrame, prices: tuple[str, ...]) -> bool:
+    """Whether prices are so nearly always positive that a jump can be told in relative terms."""
+    return bool(prices) and frame.select((pl.col(prices[-1]) > 0).mean() >= 1 - RARE_SHARE).item() is True
+
+
 def _flag(name: str) -> pl.Expr:
     return pl.col(name).fill_null(value=False)
 
-
-__all__ = ["LEVEL", "ROW_ITSELF", "detect"]

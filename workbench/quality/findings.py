@@ -39,7 +39,7 @@ def find(evidence: Evidence, tally: Tally) -> tuple[tuple[Finding, ...], tuple[I
     ordered = sorted(
         found, key=lambda f: (-f.severity.rank, -f.confidence, -f.rows, f.symbol, _sortable(f.start), f.kind, f.fields)
     )
-    return tuple(ordered), incidents, tuple(_explained(tally))
+    return tuple(ordered), incidents, tuple(_explained(evidence, tally))
 
 
 def _sortable(moment: Moment) -> str:
@@ -113,6 +113,7 @@ def _gaps(short: pl.DataFrame, rows: pl.DataFrame, step: int, stamp: str) -> pl.
     before = pl.col(EVENT_AT).shift().over(SYMBOL, SESSION)
     holes = (
         times.with_columns(before.alias("before"))
+        .filter(pl.col("before").is_not_null())
         .join(spans, on=SYMBOL, how="left")
         .with_columns(
             pl.max_horizontal("before", pl.col("first_at") - width).alias("before"),
@@ -120,7 +121,7 @@ def _gaps(short: pl.DataFrame, rows: pl.DataFrame, step: int, stamp: str) -> pl.
         )
     )
     count = ((pl.col("after") - pl.col("before")).dt.total_minutes() // step) - 1
-    return holes.filter(pl.col("before").is_not_null() & (count > 0)).select(
+    return holes.filter(count > 0).select(
         SYMBOL, (pl.col("before") + width).alias("start"), (pl.col("after") - width).alias("end"), count.alias("rows")
     )
 
@@ -185,8 +186,15 @@ def _gather(found: Sequence[Finding], tally: Tally) -> tuple[list[Finding], tupl
     return marked, tuple(incidents.values())
 
 
-def _explained(tally: Tally) -> Iterator[Explained]:
-    """Yield the empty rows that a publisher writes on days without a session."""
+def _explained(evidence: Evidence, tally: Tally) -> Iterator[Explained]:
+    """Yield the empty rows a publisher writes on days without a session, and prices below zero where they may be."""
     holidays = tally.rows.filter(pl.col(PLACEHOLDER) & pl.col(SYMBOL).is_not_null() & pl.col(SESSION).is_not_null())
     for symbol, session in holidays.select(SYMBOL, SESSION).unique(maintain_order=True).iter_rows():
         yield Explained("holiday", symbol, session, session, "an empty row on a day without a session")
+    if evidence.contract.allow_non_positive and evidence.prices:
+        below = pl.any_horizontal(pl.col(name) < 0 for name in evidence.prices)
+        moment = EVENT_AT if evidence.contract.is_intraday else SESSION
+        negative = tally.rows.filter(below & pl.col(SYMBOL).is_not_null() & pl.col(moment).is_not_null())
+        for row in _spans(negative, moment).iter_rows(named=True):
+            reason = "values below zero occur: oil in April 2020, rates, spreads"
+            yield Explained("negative_price", row[SYMBOL], row["start"], row["end"], reason)

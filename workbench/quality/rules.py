@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from workbench.model.findings import Severity
-from workbench.model.names import REASON, UNREADABLE, Kind
+from workbench.model.names import REASON, SYMBOL, UNREADABLE, Kind
 from workbench.transform.structure import CONFLICTING_DUPLICATE, EXACT_DUPLICATE, INFINITE_VALUE
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROW_ITSELF = ""
 HUGE = 1e12
+RARE_SHARE = 0.01
 HALF_TICK = 0.005
 """Rounding of sources that print cents: a high may lie this much below the close."""
 
@@ -42,6 +43,8 @@ class RowRule:
         How many units of the check a row holds.
     per_cell
         Whether each failing field counts, or the row once.
+    is_reported
+        Whether it makes findings; false where another rule already reports the same cells.
     """
 
     check: str
@@ -51,13 +54,7 @@ class RowRule:
     fails: dict[str, pl.Expr]
     counted: pl.Expr
     per_cell: bool = False
-
-    @property
-    def failures(self) -> pl.Expr:
-        """Return how many units of a row fail."""
-        if self.per_cell:
-            return pl.sum_horizontal(self.flags()).cast(pl.Int64)
-        return pl.any_horizontal(self.flags()).cast(pl.Int64)
+    is_reported: bool = True
 
     def flags(self) -> list[pl.Expr]:
         """Return the expressions under the names their columns have."""
@@ -72,8 +69,7 @@ def rules_for(evidence: Evidence) -> list[RowRule]:
     """Return the row rules that a dataset's kind and columns allow, in the order of the catalogue."""
     kind = evidence.contract.kind
     rules = [missing_values(evidence), unreadable_cells(evidence), value_ranges(evidence)]
-    if not evidence.contract.allow_non_positive:
-        rules.append(price_positive(evidence))
+    rules.append(price_positive(evidence))
     if evidence.sizes:
         rules.append(size_non_negative(evidence))
     if kind is Kind.BARS and len(evidence.prices) > 1:
@@ -124,9 +120,21 @@ def value_ranges(evidence: Evidence) -> RowRule:
 
 
 def price_positive(evidence: Evidence) -> RowRule:
-    """Prices of zero or less."""
+    """Prices of zero or less; where they may be negative, zeros in a symbol that hardly ever comes near.
+
+    A missing value is often written as zero.
+    """
     fails = {name: _no(pl.col(name) <= 0) for name in evidence.prices}
+    if evidence.contract.allow_non_positive:
+        rare = {name: (pl.col(name) <= 0).mean().over(SYMBOL) < RARE_SHARE for name in evidence.prices}
+        fails = {name: _no((pl.col(name) == 0) & rare[name]) for name in evidence.prices}
     return RowRule("price_positive", "non_positive", Severity.HIGH, 0.97, fails, _cells(evidence.prices), per_cell=True)
+
+
+def impossible_prices(evidence: Evidence) -> RowRule:
+    """Rows with a price of zero or less: no price of theirs can be right, whatever the neighbours say."""
+    fails = price_positive(evidence).fails
+    return RowRule("statistical_bounds", "non_positive", Severity.HIGH, 0.97, fails, pl.lit(1), is_reported=False)
 
 
 def size_non_negative(evidence: Evidence) -> RowRule:

@@ -42,7 +42,7 @@ def row_findings(evidence: Evidence, tally: Tally) -> Iterator[Finding]:
     Rows that follow each other in one symbol and fail the same rule are one span; its observed
     values are those of its first row.
     """
-    for rule in tally.rules:
+    for rule in (rule for rule in tally.rules if rule.is_reported):
         yield from _of_rule(rule, evidence, tally.rows)
 
 

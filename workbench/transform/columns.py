@@ -144,8 +144,8 @@ def _named(table: RawTable, declared: dict[str, str], kind: Kind | None) -> dict
 
 def _plausible(table: RawTable, found: dict[str, str], declared: dict[str, str], kind: Kind | None) -> dict[str, str]:
     """Drop weak guesses that the cells or the other columns contradict."""
-    letters = {name for name, source in found.items() if len(_bare(source)) == 1 and name not in (*declared, "time")}
-    if not letters.issuperset(PRICES[Kind.BARS]) and not {"bid", "ask"} <= letters <= {"bid", "ask"}:
+    letters = {name for name, source in found.items() if len(source) == 1 and source.isupper() and name not in declared}
+    if not letters.issuperset(PRICES[Kind.BARS]):  # single capitals are tickers, unless together they are a bar
         found = {name: source for name, source in found.items() if name not in letters}
     symbol = found.get(SYMBOL)
     if symbol and SYMBOL not in declared and (_bare(symbol) in _WEAK_SYMBOL and _is_numeric(table, symbol)):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, RECEIPT, ROW, SYMBOL, UNREADABLE, Kind, fields_of
 from workbench.transform.columns import ColumnMap, map_columns
 from workbench.transform.frequency import frequency_of
@@ -132,6 +133,9 @@ def _inferred(maps: list[ColumnMap], declared: Mapping[str, str], origins: tuple
 def _standard(origin: Origin, columns: ColumnMap, kind: Kind) -> pl.DataFrame:
     table = origin.table
     stamps = _stamps(table.frame, columns.time)
+    if stamps.local.null_count() == len(stamps.local):
+        example = str(table.frame[columns.time[0]].drop_nulls().head(1).to_list())[:60]
+        raise BadInput(f"{table.origin}: no time in '{columns.time[0]}' can be read, such as {example}; expected dates or times")
     frame = table.frame.with_columns(
         stamps.local.alias("__stamp"),
         stamps.offset_minutes.alias("__offset"),

@@ -45,7 +45,7 @@ def bad_tick(frame: pl.DataFrame, prices: tuple[str, ...]) -> pl.DataFrame:
     the three before, and of the three after, and the smallest distance counts. Open, high and low
     are judged against their own bar and the close before, and share the verdict of a close that
     stands alone. The scale is the larger of the median absolute return in a window of 61 rows
-    and half the symbol's 95th percentile of it.
+    and half the symbol's 95th percentile of it, over rows that moved.
     """
     logs = frame.select(SYMBOL, *(_log(name).alias(name) for name in prices))
     main = prices[-1]
@@ -82,7 +82,8 @@ def _middle(offsets: list[int], name: str) -> pl.Expr:
 
 
 def _scale(main: str) -> pl.Expr:
-    move = pl.col(main).diff().over(SYMBOL).abs()
+    step = pl.col(main).diff().over(SYMBOL).abs()
+    move = pl.when(step > 0).then(step)  # a thin symbol's quiet days say nothing about the size of its moves
     local = move.rolling_median(WINDOW, min_samples=5, center=True).over(SYMBOL) * _MAD_TO_SIGMA
     usual = move.quantile(0.95).over(SYMBOL) / 2
     return pl.max_horizontal(local, usual, pl.lit(1e-4))
