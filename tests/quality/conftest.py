@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import sys; sys.path.insert(0,"/tmp"); import shim
+import sys
+
+sys.path.insert(0, "/tmp")
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -33,7 +35,9 @@ def clean_year(symbol: str = "AAA", year: int = 2023, seed: int = 7) -> pl.DataF
     low = np.minimum(opened, close) * np.exp(-np.abs(random.normal(0, 0.004, len(sessions))))
     volume = random.integers(1_000_000, 3_000_000, len(sessions))
     columns = {"open": opened, "high": high, "low": low, "close": close, "volume": volume}
-    return pl.DataFrame({"symbol": symbol, "date": sessions, **columns}).with_columns(pl.col("open", "high", "low", "close").round(4))
+    return pl.DataFrame({"symbol": symbol, "date": sessions, **columns}).with_columns(
+        pl.col("open", "high", "low", "close").round(4)
+    )
 
 
 def understood(frame: pl.DataFrame, contract: Contract | None = None) -> Understood:

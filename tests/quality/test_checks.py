@@ -19,7 +19,9 @@ def at(row: int, **values: float | None) -> Damage:
 
     def damage(frame: pl.DataFrame) -> pl.DataFrame:
         here = pl.int_range(pl.len()) == row
-        return frame.with_columns(pl.when(here).then(pl.lit(v, dtype=frame.schema[c])).otherwise(pl.col(c)).alias(c) for c, v in values.items())
+        return frame.with_columns(
+            pl.when(here).then(pl.lit(v, dtype=frame.schema[c])).otherwise(pl.col(c)).alias(c) for c, v in values.items()
+        )
 
     return damage
 
@@ -40,7 +42,13 @@ def weekend(frame: pl.DataFrame) -> pl.DataFrame:
 
 def frozen(frame: pl.DataFrame) -> pl.DataFrame:
     held = frame[100:101].drop("date")
-    return pl.concat([frame[:101], *[frame[i : i + 1].select("date").join(held, how="cross").select(frame.columns) for i in range(101, 106)], frame[106:]])
+    return pl.concat(
+        [
+            frame[:101],
+            *[frame[i : i + 1].select("date").join(held, how="cross").select(frame.columns) for i in range(101, 106)],
+            frame[106:],
+        ]
+    )
 
 
 def checks(made: Judgement) -> dict[str, Verdict]:
@@ -127,7 +135,9 @@ def test_the_order_of_magnitude_of_the_tolerances(year: pl.DataFrame, judged: Ju
     """One bad tick in a hundred, one session in twenty gone, a stale week: each brings a year below 85."""
     rows = len(year)
     spoilt = {
-        "bad_ticks": year.with_columns(pl.when(pl.int_range(pl.len()) % 90 == 45).then(pl.col("close") * 3).otherwise("close").alias("close")),
+        "bad_ticks": year.with_columns(
+            pl.when(pl.int_range(pl.len()) % 90 == 45).then(pl.col("close") * 3).otherwise("close").alias("close")
+        ),
         "missing_sessions": year.filter(pl.int_range(pl.len()) % 20 != 10),
         "stale_week": frozen(year),
     }[damage]

@@ -18,7 +18,9 @@ from workbench.quality.score import score
 FACTS = pl.DataFrame({"symbol": ["A"], "session": [date(2024, 1, 2)], "rows": [10]})
 
 
-def result(dimension: Dimension, failures: int, total: int, verdict: Verdict | None = None, tolerance: str = "1/10") -> CheckResult:
+def result(
+    dimension: Dimension, failures: int, total: int, verdict: Verdict | None = None, tolerance: str = "1/10"
+) -> CheckResult:
     settled = verdict or (Verdict.FAIL if failures else Verdict.PASS)
     return CheckResult("c", dimension, settled, "rows", Fraction(tolerance), failures=Fraction(failures), total=Fraction(total))
 
@@ -33,7 +35,10 @@ def test_one_check_worked_by_hand() -> None:
 
 
 def test_a_dimension_with_nothing_applicable_hands_its_weight_on() -> None:
-    results = [result(d, 0, 0 if d is Dimension.TIMELINESS else 10, Verdict.NOT_APPLICABLE if d is Dimension.TIMELINESS else None) for d in Dimension]
+    results = [
+        result(d, 0, 0 if d is Dimension.TIMELINESS else 10, Verdict.NOT_APPLICABLE if d is Dimension.TIMELINESS else None)
+        for d in Dimension
+    ]
     made = score(results, FACTS, Scoring())
     weights = {d.dimension: d.weight for d in made.dimensions}
     assert weights[Dimension.TIMELINESS] == 0

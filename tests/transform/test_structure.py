@@ -18,7 +18,9 @@ AT = datetime(2024, 1, 2, tzinfo=UTC)
 
 def rows(*closes: float, minutes: list[int] | None = None) -> pl.DataFrame:
     at = [AT.replace(minute=m) for m in (minutes or [0] * len(closes))]
-    frame = pl.DataFrame({"symbol": ["A"] * len(closes), "event_at": at, "close": list(closes), "receipt": "", "row": range(len(closes))})
+    frame = pl.DataFrame(
+        {"symbol": ["A"] * len(closes), "event_at": at, "close": list(closes), "receipt": "", "row": range(len(closes))}
+    )
     return sort_rows(frame)
 
 

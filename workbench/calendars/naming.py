@@ -199,7 +199,12 @@ def _round_the_clock(at: pl.Series, *, is_zoned: bool) -> IntradayFit | None:
         return IntradayFit("24/7", AROUND_THE_CLOCK["24/7"], "UTC")
     weekend = int((weekdays(numbers) == 5).sum())
     saturdays = int((weekdays(np.arange(numbers[0], numbers[-1] + 1, dtype=np.int32)) == 5).sum())
-    hours = at.to_frame("at").filter(pl.col("at").dt.weekday() < 6).group_by(pl.col("at").dt.date()).agg(pl.col("at").dt.hour().n_unique().alias("n"))
+    hours = (
+        at.to_frame("at")
+        .filter(pl.col("at").dt.weekday() < 6)
+        .group_by(pl.col("at").dt.date())
+        .agg(pl.col("at").dt.hour().n_unique().alias("n"))
+    )
     usual_hours = float(hours["n"].median() or 0) if len(hours) else 0.0  # type: ignore[arg-type]
     if saturdays and weekend * 2 > saturdays and at.filter(at.dt.weekday() == 6).dt.hour().n_unique() >= ROUND_THE_CLOCK_HOURS:
         return IntradayFit("24/7", AROUND_THE_CLOCK["24/7"], "UTC")
@@ -237,7 +242,9 @@ def _exchange(bins: pl.DataFrame, *, is_zoned: bool) -> IntradayFit | None:
 
 def _filled(bins: pl.DataFrame, kept: Calendar, zone: str) -> float:
     """Return how fully regular hours are filled, weighted, plus the share of rows that lie within them."""
-    utc = bins.with_columns(pl.col("at").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC"))
+    utc = bins.with_columns(
+        pl.col("at").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    )
     utc = utc.drop_nulls().sort("at")
     days = bins["at"].dt.date().unique().sort()
     if utc.is_empty():

@@ -135,7 +135,9 @@ def library_rows(name: str, first_year: int, last_year: int) -> pl.DataFrame:
             warnings.simplefilter("ignore")
             schedule = exchange_calendars.get_calendar(name, start=start.isoformat(), end=end.isoformat()).schedule
     except (ValueError, NotImplementedError) as error:  # its rules do not reach that far, or not with this pandas
-        raise BadInput(f"calendar {name}: exchange_calendars has no sessions from {start} to {end}: {str(error)[:120]}") from error
+        raise BadInput(
+            f"calendar {name}: exchange_calendars has no sessions from {start} to {end}: {str(error)[:120]}"
+        ) from error
     session = schedule.index.to_numpy().astype("datetime64[D]")
     columns: dict[str, object] = {"session": session}
     for minute in MINUTES.values():

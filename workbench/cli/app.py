@@ -38,22 +38,21 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    del debug, version  # --debug is read by main, before anything can fail
+    del debug, version  # --debug is read by main, wherever it stands
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 good, 1 below the threshold, 2 bad input, 3 a failure of the system."""
     given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
     try:
-        app(args=given, prog_name="workbench")
+        app(args=[word for word in given if word != "--debug"], prog_name="workbench")
     except WorkbenchError as error:
-        _fail(str(error), error.exit_status, debug="--debug" in given)
+        _fail(str(error), error.exit_status, debug=debug)
     except KeyboardInterrupt:
         _fail("interrupted; nothing half-done was published", 3, debug=False)
     except Exception as error:  # noqa: BLE001 (the last line of defence: one line, status 3)
-        _fail(
-            f"unexpected {type(error).__name__}: {error}; run again with --debug for the traceback", 3, debug="--debug" in given
-        )
+        _fail(f"unexpected {type(error).__name__}: {error}; run again with --debug for the traceback", 3, debug=debug)
 
 
 def _fail(message: str, status: int, *, debug: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from workbench.model.checks import Dimension
 from workbench.model.errors import BadInput
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def printable(text: str, width: int = 40) -> str:
 def echo_score(document: dict[str, Any], title: str) -> None:
     """Print a score, its five dimensions, and what each check costs."""
     typer.echo(f"\n{title}: {document['score']:.1f} of 100   (coverage {document['coverage']:.0%} of the checks)")
-    for name, dimension in document["dimensions"].items():
+    for name in Dimension:
+        dimension = document["dimensions"][name]
         if dimension["score"] is None:
             typer.echo(f"  {name:<13} {'·' * BAR}    n/a")
             continue

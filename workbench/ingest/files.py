@@ -84,7 +84,7 @@ def _data_files(folder: Path) -> Iterable[Path]:
 
 def _partitioned(path: Path, files: Sequence[Path]) -> RawTable:
     try:
-        frame = pl.scan_parquet(files, hive_partitioning=True, missing_columns="insert", extra_columns="ignore").collect()
+        frame = pl.scan_parquet(list(files), hive_partitioning=True, missing_columns="insert", extra_columns="ignore").collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise BadInput(f"{path}: broken partitioned Parquet: {str(error).splitlines()[0]}") from error
     return typed_table(frame, origin=path.name, label=label_of(path.name))

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.ingest.files import read_paths
+from workbench.figures.score import waterfall
+from workbench.lab.displays import findings_html, score_html
 from workbench.lab.documents import dataset_document, judgement_document
 from workbench.lab.judgement import Judgement, judge
+from workbench.lab.results import Scored
 from workbench.lab.understanding import Understood, expectation, understand
 from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT
@@ -21,6 +24,9 @@ from workbench.transform.standardise import Origin, standardise
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    import pandas as pd
+    import plotly.graph_objects as go
 
     from workbench.model.contract import Contract
     from workbench.model.findings import Finding
@@ -56,6 +62,29 @@ class Checked:
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong, worst first."""
         return self.judgement.findings
+
+    def figure(self) -> go.Figure:
+        """Draw the way down from 100."""
+        return waterfall(self.score)
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return every check with its failures and the points it costs."""
+        return Scored(self.judgement, self.title).explain()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return :meth:`to_polars` as pandas."""
+        return self.to_polars().to_pandas()
+
+    @property
+    def title(self) -> str:
+        """What was checked, in few words."""
+        return ", ".join(Path(path).name for path in self.paths)
+
+    def _repr_html_(self) -> str:
+        return score_html(self.score, self.title) + findings_html(self.findings)
+
+    def __repr__(self) -> str:
+        return f"{self.title}: {float(self.score):.1f} of 100, {len(self.findings)} findings"
 
     def to_json(self) -> dict[str, Any]:
         """Return the document ``workbench check --json`` prints."""

@@ -35,10 +35,9 @@ def write_check_report(checked: Checked, path: Path) -> Path:
         The place cannot be written.
     """
     document = checked.to_json()["dataset"]
-    title = ", ".join(Path(p).name for p in checked.paths)
     content = report_content(
         checked.judgement,
-        title=title,
+        title=checked.title,
         subtitle=f"{document['kind']}, {document['frequency']}, {document['first']} to {document['last']}",
         facts=_facts(document),
         changes=None,

@@ -177,7 +177,7 @@ class Profile:
     missing
         ``symbol, period, missing_share``.
     returns
-        ``symbol, log_return``.
+        ``symbol, return`` (logarithmic).
     """
 
     columns: pl.DataFrame

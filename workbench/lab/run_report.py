@@ -11,6 +11,7 @@ from workbench.lab.documents import dataset_document, quality_record, session_sc
 from workbench.lab.report import report_content, write_page
 from workbench.lab.results import RunReport
 from workbench.lake import TableRef, Zone, version_of
+from workbench.model.runs import Outcome
 
 if TYPE_CHECKING:
     from datetime import date
@@ -36,7 +37,7 @@ def write_run_report(lake: Lake, contract: Contract, judgement: Judgement, *, se
         The run's id; its folder is made where it is not there.
     """
     metadata = lake.zone(Zone.METADATA)
-    changes = _changes(judgement, session, latest(metadata, contract.dataset, before=run))
+    changes = _changes(judgement, session, latest(metadata, contract.dataset, outcome=Outcome.DONE))
     facts = dataset_document((), judgement.evidence.frame, contract, contract.calendar, contract.timezone, ())
     version = version_of(lake, TableRef.processed(contract.dataset))
     content = report_content(

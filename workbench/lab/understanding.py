@@ -128,9 +128,7 @@ def understand(arrived: Arrived, contract: Contract | None = None, calendar_name
 
 def _bare_contract(arrived: Arrived) -> Contract:
     """Promise only what the rows show: a lone value may be a rate or a spread, and those go below zero."""
-    return Contract(
-        dataset=BARE, kind=arrived.kind, frequency=arrived.frequency, allow_non_positive=arrived.kind is Kind.VALUES
-    )
+    return Contract(dataset=BARE, kind=arrived.kind, frequency=arrived.frequency, allow_non_positive=arrived.kind is Kind.VALUES)
 
 
 def _with_prices(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:

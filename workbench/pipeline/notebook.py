@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,6 +15,8 @@ from workbench.model.runs import Outcome, StageRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from traitlets.config import Config
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def execute(execution: Execution) -> StageRecord:
     import papermill as pm
 
     name = execution.notebook.stem
-    temporary = execution.output.with_name(f".{execution.output.name}.tmp")
+    temporary = execution.output.with_name(f".{name}.partial.ipynb")
     started = time.perf_counter()
     error: str | None = None
     try:
@@ -73,6 +76,7 @@ def execute(execution: Execution) -> StageRecord:
             cwd=str(execution.folder),
             progress_bar=False,
             request_save_on_cell_execute=False,
+            config=_kernel_config(),
         )
     except pm.PapermillExecutionError as failure:
         error = _one_line(temporary) or f"{failure.ename}: {failure.evalue}"
@@ -91,6 +95,13 @@ def execute(execution: Execution) -> StageRecord:
         error=error,
         measured=records(execution.output),
     )
+
+
+def _kernel_config() -> Config:
+    """Speak to kernels through files rather than ports, where the system has them."""
+    from traitlets.config import Config
+
+    return Config() if sys.platform == "win32" else Config({"KernelManager": {"transport": "ipc"}})
 
 
 def _one_line(notebook: Path) -> str | None:

@@ -21,10 +21,10 @@ DEFAULT_MAX_RMSE = 0.01
 _OTHER = "_reference"
 
 
-def statistical_bounds(evidence: Evidence, tally: Tally) -> Outcome:
+def statistical_bounds(evidence: Evidence, tally: Tally) -> Outcome:  # noqa: ARG001 (one signature for all checks)
     """Rows with a price that leaves its neighbours and comes back."""
     if not tally.has("statistical_bounds"):
-        return not_applicable(f"prices go through zero: there is no relative scale to judge a jump by")
+        return not_applicable("prices go through zero: there is no relative scale to judge a jump by")
     return counted(tally.of("statistical_bounds"))
 
 

@@ -59,4 +59,3 @@ def _is_on_a_ratio_scale(frame: pl.DataFrame, prices: tuple[str, ...]) -> bool:
 
 def _flag(name: str) -> pl.Expr:
     return pl.col(name).fill_null(value=False)
-

@@ -63,7 +63,7 @@ def symbol_profile(evidence: Evidence, tally: Tally) -> pl.DataFrame:
         pl.col(SESSION).max().alias("last"),
         (pl.col(SEEN) > 0).sum().cast(pl.Int64).alias("sessions"),
     )
-    spread = log_returns(evidence).group_by(SYMBOL).agg(pl.col("log_return").std().alias("return_std"))
+    spread = log_returns(evidence).group_by(SYMBOL).agg(pl.col("return").std().alias("return_std"))
     expected = _expected_sessions(evidence)
     return seen.join(expected, on=SYMBOL, how="left").join(spread, on=SYMBOL, how="left").select(
         SYMBOL, "rows", "first", "last", "sessions", "expected", "return_std"
@@ -82,10 +82,10 @@ def _expected_sessions(evidence: Evidence) -> pl.DataFrame:
 
 
 def log_returns(evidence: Evidence) -> pl.DataFrame:
-    """Return ``symbol, log_return`` of trustworthy rows, thinned evenly where there are very many."""
+    """Return ``symbol, return`` (logarithmic) of trustworthy rows, thinned evenly where there are very many."""
     price = main_price(evidence.contract.kind)
     usable = evidence.frame.filter(pl.col("quarantine_reason").is_null() & (price > 0))
-    series = usable.select(SYMBOL, (price.log() - price.log().shift().over(SYMBOL)).alias("log_return")).drop_nulls()
+    series = usable.select(SYMBOL, (price.log() - price.log().shift().over(SYMBOL)).alias("return")).drop_nulls()
     return series.gather_every(max(1, len(series) // MOST_RETURNS))
 
 

@@ -34,7 +34,11 @@ def stale(frame: pl.DataFrame, prices: tuple[str, ...]) -> pl.DataFrame:
     """
     same = [(pl.col(name) == pl.col(name).shift()).fill_null(value=False) for name in prices]
     repeats = pl.all_horizontal(same) & (pl.col(SYMBOL) == pl.col(SYMBOL).shift()).fill_null(value=False)
-    trades = (pl.col("volume") > 0) & (pl.col("volume") != pl.col("volume").shift()) if "volume" in frame.columns else pl.lit(value=False)
+    trades = (
+        (pl.col("volume") > 0) & (pl.col("volume") != pl.col("volume").shift())
+        if "volume" in frame.columns
+        else pl.lit(value=False)
+    )
     columns = (pl.col(SYMBOL), repeats.alias("repeats"), (repeats & trades.fill_null(value=False)).alias("trades"))
     runs = frame.lazy().select(columns).with_columns((~pl.col("repeats")).cum_sum().alias("run"))
     counted = runs.with_columns(
