@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
-sys.path.insert(0, "/tmp")
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path

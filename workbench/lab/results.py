@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,10 @@ class Rows:
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows as pandas."""
         return self.frame.to_pandas()
+
+    def with_findings(self, findings: tuple[Finding, ...]) -> Rows:
+        """Return the same rows with findings to mark."""
+        return replace(self, findings=findings)
 
     def figure(self, symbol: str | None = None) -> go.Figure:
         """Draw one symbol's prices, findings marked; the first symbol where none is named."""
