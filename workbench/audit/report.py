@@ -1,0 +1,131 @@
+"""A judgement as one page: no server, no network, every vendor's text inert."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from workbench.figures.script import plotly_script
+from workbench.model.checks import Verdict
+from workbench.model.score import Band
+from workbench.monitor.alerts import band
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import jinja2
+    import plotly.graph_objects as go
+
+    from workbench.model.findings import Explained, Finding, Incident
+    from workbench.model.score import Score
+
+MOST_FINDINGS = 200
+MOST_EXPLAINED = 50
+LONGEST_CELL = 120
+
+SENTENCES = {
+    Band.OK: "Can be trusted: nothing of weight was found.",
+    Band.MEDIUM: "Usable, with the findings below in mind.",
+    Band.HIGH: "Look before you use it: a good part of the points is gone.",
+    Band.CRITICAL: "Do not use it as it is.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContent:
+    """Everything a report shows.
+
+    Attributes
+    ----------
+    facts, provenance
+        Name and value, in the order they are shown.
+    figures
+        Caption and figure; a figure says what it shows in ``layout.meta["alt"]``.
+    changes
+        What is different from the run before; None where there is no run before to speak of.
+    generated_at
+        UTC.
+    """
+
+    title: str
+    subtitle: str
+    score: Score
+    findings: tuple[Finding, ...]
+    generated_at: datetime
+    incidents: tuple[Incident, ...] = ()
+    explained: tuple[Explained, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    figures: tuple[tuple[str, go.Figure], ...] = ()
+    changes: tuple[str, ...] | None = None
+    provenance: tuple[tuple[str, str], ...] = field(default=())
+
+
+def render_report(content: ReportContent) -> str:
+    """Write a report as one self-contained HTML page.
+
+    Parameters
+    ----------
+    content : ReportContent
+
+    Returns
+    -------
+    str
+        With plotly.js inlined once; figures are drawn when they scroll into view.
+    """
+    level = band(content.score, content.findings)
+    checks = [check for dimension in content.score.dimensions for check in dimension.checks]
+    return _page().render(
+        content=content,
+        score=content.score,
+        level=level.value,
+        sentence=SENTENCES[level],
+        costly=sorted((c for c in checks if c.points_lost), key=lambda c: -c.points_lost),
+        silent=[c for c in checks if c.result.verdict in (Verdict.NOT_APPLICABLE, Verdict.ERROR)],
+        passed=sum(c.result.verdict is Verdict.PASS for c in checks),
+        findings=content.findings[:MOST_FINDINGS],
+        explained=content.explained[:MOST_EXPLAINED],
+        figures=[(caption, _alt(figure), _embedded(figure)) for caption, figure in content.figures],
+        plotly=plotly_script(),
+    )
+
+
+def _alt(figure: go.Figure) -> str:
+    meta = figure.layout.meta
+    return str(meta["alt"]) if meta and "alt" in meta else ""
+
+
+def _embedded(figure: go.Figure) -> str:
+    """Return a figure as JSON that can stand in a script element: no text in it can end the element."""
+    return str(figure.to_json()).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+@cache
+def _page() -> jinja2.Template:
+    import jinja2
+
+    surroundings = jinja2.Environment(
+        loader=jinja2.PackageLoader("workbench.audit", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    surroundings.filters |= {"short": _short, "values": _values, "count": _count, "moment": _moment}
+    return surroundings.get_template("report.html.j2")
+
+
+def _short(text: object) -> str:
+    words = str(text)
+    return words if len(words) <= LONGEST_CELL else words[: LONGEST_CELL - 1] + "…"
+
+
+def _values(values: dict[str, object] | None) -> str:
+    if not values:
+        return ""
+    return ", ".join(f"{name} {value:,.6g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items())
+
+
+def _count(number: Any) -> str:
+    return f"{int(number):,}" if number.denominator == 1 else f"{float(number):,.1f}"
+
+
+def _moment(moment: Any) -> str:
+    return str(json.loads(json.dumps(moment, default=str))).replace("+00:00", "Z")
