@@ -34,14 +34,20 @@ def _dimension(dimension: Dimension, score: str | None, weight: str, verdict: Ve
 
 def _score(losses: pl.DataFrame | None = None, *, symbols: int = 6) -> Score:
     """Return 78.6 points: accuracy and consistency fail, timeliness asks for nothing, validity has an error."""
-    d = Dimension
+    d, na = Dimension, Verdict.NOT_APPLICABLE
+    coverage, missing = _check(d.COMPLETENESS, "session_coverage", "1"), _check(d.COMPLETENESS, "missing_rate", "0", Verdict.PASS)
+    pattern, reference = (
+        _check(d.ACCURACY, "historical_pattern", "20/3"),
+        _check(d.ACCURACY, "reference", "0", na, "no reference"),
+    )
+    ranges = _check(d.VALIDITY, "ranges", "181/15", Verdict.ERROR, "ZeroDivisionError: division by zero")
     parts = (
-        _dimension(d.COMPLETENESS, "0.97", "1/3", Verdict.FAIL, _check(d.COMPLETENESS, "session_coverage", "1"), _check(d.COMPLETENESS, "missing_rate", "0", Verdict.PASS)),
-        _dimension(d.ACCURACY, "0.8", "1/3", Verdict.FAIL, _check(d.ACCURACY, "historical_pattern", "20/3"), _check(d.ACCURACY, "reference", "0", Verdict.NOT_APPLICABLE, "no reference is named")),
+        _dimension(d.COMPLETENESS, "0.97", "1/3", Verdict.FAIL, coverage, missing),
+        _dimension(d.ACCURACY, "0.8", "1/3", Verdict.FAIL, pattern, reference),
         _dimension(d.CONSISTENCY, "0.925", "2/9", Verdict.FAIL, _check(d.CONSISTENCY, "high_below_close", "5/3")),
-        _dimension(d.TIMELINESS, None, "0", Verdict.NOT_APPLICABLE, _check(d.TIMELINESS, "age", "0", Verdict.NOT_APPLICABLE, "no 'now' was given")),
-        _dimension(d.VALIDITY, "0.5", "1/9", Verdict.ERROR, _check(d.VALIDITY, "ranges", "181/15", Verdict.ERROR, "ZeroDivisionError: division by zero")),
-    )  # fmt: skip
+        _dimension(d.TIMELINESS, None, "0", na, _check(d.TIMELINESS, "age", "0", na, "no 'now' was given")),
+        _dimension(d.VALIDITY, "0.5", "1/9", Verdict.ERROR, ranges),
+    )
     sessions = [FIRST + timedelta(days=i) for i in range(10)]
     names = [f"S{i:03}" for i in range(symbols)]
     if losses is None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ FILE_NAME = "run.json"
 HIDDEN = "***"
 
 _SECRET_WORDS = frozenset(
-    "token tokens password passwords passwd passphrase pwd secret secrets apikey apikeys authorization credential credentials "
-    "cookie cookies bearer sas dsn".split()
-)
+    {
+        "token", "tokens", "password", "passwords", "passwd", "passphrase", "pwd", "secret", "secrets", "apikey", "apikeys",
+        "authorization", "credential", "credentials", "cookie", "cookies", "bearer", "sas", "dsn",
+    }
+)  # fmt: skip
 _SECRET_PAIRS = frozenset(
     {("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key"), ("account", "key"), ("auth", "key")}
 )
@@ -78,7 +81,7 @@ def _text_without_secrets(text: str) -> str:
 
 def _is_secret(key: object) -> bool:
     words = [word.lower() for word in _WORD.findall(str(key))]
-    return not _SECRET_WORDS.isdisjoint(words) or any(pair in _SECRET_PAIRS for pair in zip(words, words[1:], strict=False))
+    return not _SECRET_WORDS.isdisjoint(words) or any(pair in _SECRET_PAIRS for pair in pairwise(words))
 
 
 def write_manifest(folder: Path, manifest: RunManifest) -> Path:
@@ -168,7 +171,7 @@ def read_manifest(path: Path) -> RunManifest:
 
 
 def _manifest(document: dict[str, Any]) -> RunManifest:
-    times = {name: datetime.fromisoformat(document[name]) for name in ("started_at", "finished_at", "now")}
+    times: dict[str, Any] = {name: datetime.fromisoformat(document[name]) for name in ("started_at", "finished_at", "now")}
     stages = tuple(StageRecord(**{**stage, "outcome": Outcome(stage["outcome"])}) for stage in document["stages"])
     rest = {name: document[name] for name in ("id", "dataset", "parameters", "inputs", "versions", "environment", "score")}
     session, outcome = date.fromisoformat(document["session"]), Outcome(document["outcome"])

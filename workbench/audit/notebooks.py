@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from nbformat import NotebookNode
-
 from workbench.model.errors import BadInput
+
+# What nbformat reads, or plain JSON: a NotebookNode is a dict, and no more is needed here.
+Notebook = Mapping[str, Any]
 
 MIME = "application/vnd.workbench.record+json"
 PARAMETERS = "parameters"
@@ -20,7 +21,7 @@ _PUT_IN = frozenset({"injected-parameters", "papermill-error-cell-tag"})
 _LITERALS = "a number, a text, True, False, None, or a list, tuple, set or dict of these"
 
 
-def read_notebook(path: Path) -> NotebookNode:
+def read_notebook(path: Path) -> dict[str, Any]:
     """Read a notebook of format 4.
 
     Raises
@@ -29,9 +30,9 @@ def read_notebook(path: Path) -> NotebookNode:
         Not there, or not a notebook.
     """
     try:
-        notebook = nbformat.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        cells = notebook.cells
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+        notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        cells = notebook["cells"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{path}: expected a Jupyter notebook, found something that cannot be read: {error}") from error
     if notebook.get("nbformat") != 4 or not isinstance(cells, list):
         raise BadInput(
@@ -40,12 +41,12 @@ def read_notebook(path: Path) -> NotebookNode:
     return notebook
 
 
-def records(notebook: NotebookNode | Path) -> dict[str, Any]:
+def records(notebook: Notebook | Path) -> dict[str, Any]:
     """Return what a notebook recorded: name -> JSON value.
 
     Parameters
     ----------
-    notebook : NotebookNode or Path
+    notebook : mapping (a NotebookNode, or its JSON) or Path
 
     Returns
     -------
@@ -60,7 +61,7 @@ def records(notebook: NotebookNode | Path) -> dict[str, Any]:
         The path does not lead to a notebook.
     """
     found: dict[str, Any] = {}
-    for cell in _opened(notebook).cells:
+    for cell in _opened(notebook)["cells"]:
         for output in cell.get("outputs", []):
             payload = output.get("data", {}).get(MIME)
             if isinstance(payload, dict) and isinstance(payload.get("name"), str):
@@ -68,7 +69,7 @@ def records(notebook: NotebookNode | Path) -> dict[str, Any]:
     return found
 
 
-def _opened(notebook: NotebookNode | Path) -> NotebookNode:
+def _opened(notebook: Notebook | Path) -> Notebook:
     return read_notebook(notebook) if isinstance(notebook, Path) else notebook
 
 
@@ -96,7 +97,7 @@ def declared_parameters(path: Path) -> dict[str, Any]:
     BadInput
         Unreadable; no such cell or several; the cell holds anything but assignments of literals.
     """
-    cells = read_notebook(path).cells
+    cells = read_notebook(path)["cells"]
     tagged = [i for i, cell in enumerate(cells) if PARAMETERS in _tags(cell)]
     if len(tagged) != 1:
         found = "none" if not tagged else f"{len(tagged)} (cells {', '.join(str(i) for i in tagged)})"
@@ -124,7 +125,7 @@ def _assignment(statement: ast.stmt, where: str) -> tuple[str, Any]:
         raise BadInput(f"{where}: parameter '{name}' is not a literal; expected {_LITERALS}") from error
 
 
-def failed_cell(notebook: NotebookNode | Path) -> tuple[int, str, str, str] | None:
+def failed_cell(notebook: Notebook | Path) -> tuple[int, str, str, str] | None:
     """Return where a notebook failed, or None.
 
     Returns
@@ -134,7 +135,7 @@ def failed_cell(notebook: NotebookNode | Path) -> tuple[int, str, str, str] | No
         are not counted), first line of its source that is not empty, name and text of the error.
     """
     index = -1
-    for cell in _opened(notebook).cells:
+    for cell in _opened(notebook)["cells"]:
         is_written = _PUT_IN.isdisjoint(_tags(cell))
         index += is_written
         for output in cell.get("outputs", []):
@@ -144,11 +145,11 @@ def failed_cell(notebook: NotebookNode | Path) -> tuple[int, str, str, str] | No
     return None
 
 
-def _tags(cell: NotebookNode) -> list[str]:
+def _tags(cell: Mapping[str, Any]) -> list[str]:
     tags = cell.get("metadata", {}).get("tags", [])
     return list(tags) if isinstance(tags, list) else []
 
 
-def _source(cell: NotebookNode) -> str:
+def _source(cell: Mapping[str, Any]) -> str:
     source = cell.get("source", "")
     return "".join(source) if isinstance(source, list) else str(source)

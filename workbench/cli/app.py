@@ -20,9 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-checking.add_to(app)
-labs.add_to(app)
-runs.add_to(app)
+for family in (checking, labs, runs):
+    app.add_typer(family.commands)
 
 
 def _version(wanted: bool) -> None:

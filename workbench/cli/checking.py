@@ -10,6 +10,10 @@ import typer
 from workbench.cli.printing import echo_findings, echo_score, moment, print_json, printable
 
 
+commands = typer.Typer()
+
+
+@commands.command()
 def check(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders: CSV, Parquet, Arrow, HDF5, JSON; gz and zip too.")],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document (workbench.check/1) on stdout.")] = False,
@@ -52,8 +56,3 @@ def _describe(dataset: dict[str, object], left_out: int) -> None:
     inferred = dataset["inferred"]
     if isinstance(inferred, list) and inferred:
         typer.echo("inferred: " + printable("; ".join(str(note) for note in inferred), 400))
-
-
-def add_to(app: typer.Typer) -> None:
-    """Put this family's commands into the command line."""
-    app.command()(check)

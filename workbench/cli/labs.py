@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+commands = typer.Typer()
+
 LabFolder = Annotated[Path, typer.Option("--lab", help="The lab's folder.")]
 
 
+@commands.command()
 def init(folder: Annotated[Path, typer.Argument(help="Where to lay it out; made if it is not there.")] = Path()) -> None:
     """Lay out a lab: settings, contracts, notebooks, templates, and the zones of a lake."""
     from workbench.lab.layout import lay_out
@@ -22,6 +25,7 @@ def init(folder: Annotated[Path, typer.Argument(help="Where to lay it out; made 
     typer.echo("next: workbench ingest us_equities")
 
 
+@commands.command()
 def lab(
     folder: Annotated[Path, typer.Argument(help="The lab's folder.")] = Path(),
     port: Annotated[int, typer.Option("--port", help="Where JupyterLab listens on this machine.")] = 8888,
@@ -32,9 +36,3 @@ def lab(
     from workbench.pipeline.jupyter import serve_lab
 
     raise typer.Exit(serve_lab(open_lab(folder), port=port, browser=browser))
-
-
-def add_to(app: typer.Typer) -> None:
-    """Put this family's commands into the command line."""
-    app.command()(init)
-    app.command()(lab)

@@ -13,10 +13,13 @@ from workbench.cli.printing import echo_checks, echo_findings, echo_score, momen
 if TYPE_CHECKING:
     from workbench.model.runs import StageRecord
 
+commands = typer.Typer()
+
 DatasetName = Annotated[str, typer.Argument(help="A dataset: the name of its contract.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 
+@commands.command()
 def ingest(
     dataset: DatasetName,
     paths: Annotated[list[Path] | None, typer.Argument(help="Files to bring; none: what the contract's sources name.")] = None,
@@ -49,6 +52,7 @@ def ingest(
     typer.echo(f"next: workbench run {dataset}")
 
 
+@commands.command()
 def run(
     dataset: DatasetName,
     session: Annotated[str, typer.Option("--session", help="A date, or 'last' for the newest that arrived.")] = "last",
@@ -98,6 +102,7 @@ def _tell(document: dict[str, Any]) -> None:
     typer.echo(f"Next: open the report in a browser; workbench lab; workbench score {document['dataset']} --explain")
 
 
+@commands.command()
 def score(
     dataset: DatasetName,
     explain: Annotated[bool, typer.Option("--explain", help="Show every check, not only those that cost points.")] = False,
@@ -121,6 +126,7 @@ def score(
         raise typer.Exit(1)
 
 
+@commands.command()
 def findings(
     dataset: DatasetName,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when anything was found.")] = False,
@@ -137,9 +143,3 @@ def findings(
         echo_findings(found, most=len(found))
     if strict and found:
         raise typer.Exit(1)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Put this family's commands into the command line."""
-    for command in (ingest, run, score, findings):
-        app.command()(command)

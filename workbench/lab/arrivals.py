@@ -14,7 +14,7 @@ import polars as pl
 from workbench.ingest.files import read_payload
 from workbench.lake import publish
 from workbench.model.errors import BadInput
-from workbench.model.names import EVENT_AT, RECEIPT, SYMBOL
+from workbench.model.names import SYMBOL
 from workbench.model.receipts import Receipt
 from workbench.transform.formats import parse_bytes
 from workbench.transform.standardise import STAMP, Arrived, Origin, standardise
@@ -128,21 +128,3 @@ def _day(value: Any) -> date | None:
 
 def _unreadable(arrived: Arrived) -> int:
     return int(arrived.frame.select((pl.col("unreadable").str.count_matches(",") + 1).sum()).item() or 0)
-
-
-def newest_of_each_key(frame: pl.DataFrame, receipts: Sequence[Receipt]) -> pl.DataFrame:
-    """Where several arrivals hold the same symbol and time, keep the rows of the newest.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        With ``symbol, event_at, receipt``.
-    receipts : sequence of Receipt
-        Oldest first.
-    """
-    order = {receipt.id: position for position, receipt in enumerate(receipts)}
-    if len(order) < 2:
-        return frame
-    age = pl.col(RECEIPT).replace_strict(order, return_dtype=pl.Int64)
-    is_newest = age == age.max().over(SYMBOL, EVENT_AT)
-    return frame.filter(is_newest | pl.col(EVENT_AT).is_null() | pl.col(SYMBOL).is_null())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.lab.arrivals import newest_of_each_key, read_arrived, standard_rows
+from workbench.lab.arrivals import read_arrived, standard_rows
 from workbench.lab.contracts import contract_fingerprint
 from workbench.lab.fingerprint import code_fingerprint
 from workbench.lab.understanding import understand
@@ -69,8 +69,7 @@ def transform(lake: Lake, contract: Contract, *, session: date | None = None, ru
     """
     arrived = _receipts_for(lake, contract, session)
     origins = [o for r in arrived for o in read_arrived(read_raw(lake, r), name=r.name, receipt=r.id)]
-    understood = understand(standard_rows(origins, contract), contract)
-    frame = newest_of_each_key(understood.frame, arrived)
+    frame = understand(standard_rows(origins, contract), contract, receipts=[r.id for r in arrived]).frame
     good = frame.filter(pl.col(REASON).is_null()).drop(REASON)
     if session is not None:
         good = good.filter(pl.col(SESSION) == session)

@@ -16,10 +16,10 @@ from workbench.quality.expectation import expected_rows
 from workbench.transform.frequency import step_minutes
 from workbench.transform.stamps import stamps_mark_ends
 from workbench.transform.standardise import OFFSET, STAMP, Arrived, place
-from workbench.transform.structure import mark_quarantine, sort_rows
+from workbench.transform.structure import mark_quarantine, newest_of_each_key, sort_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 DAILY_OR_SLOWER = ("1d", "1w", "1mo")
@@ -77,7 +77,9 @@ def expectation(
     )
 
 
-def understand(arrived: Arrived, contract: Contract | None = None, calendar_name: str | None = None) -> Understood:
+def understand(
+    arrived: Arrived, contract: Contract | None = None, calendar_name: str | None = None, *, receipts: Sequence[str] = ()
+) -> Understood:
     """Place rows in time.
 
     Parameters
@@ -87,6 +89,10 @@ def understand(arrived: Arrived, contract: Contract | None = None, calendar_name
         What it declares is taken as it is.
     calendar_name : str, optional
         Overrides the contract's.
+
+    receipts : sequence of str
+        Arrivals, oldest first, of which the newest wins for each symbol and time; without any, rows
+        that share a key are duplicates.
 
     Raises
     ------
@@ -121,7 +127,8 @@ def understand(arrived: Arrived, contract: Contract | None = None, calendar_name
     timezone = zone_names.pop() if len(zone_names) == 1 else None
     if timezone and not arrived.is_zoned and not settled.timezone:
         notes.append(f"time zone {timezone}")
-    marked = mark_quarantine(sort_rows(frame), arrived.kind, settled.policies)
+    in_force = newest_of_each_key(frame, receipts)
+    marked = mark_quarantine(sort_rows(in_force), arrived.kind, settled.policies)
     standard = [SYMBOL, EVENT_AT, SESSION, *arrived.fields, UNREADABLE, RECEIPT, ROW, "quarantine_reason"]
     return Understood(marked.select(standard), settled, calendars, timezone, tuple(notes), arrived.out_of_order)
 

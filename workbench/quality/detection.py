@@ -35,7 +35,7 @@ def detect(evidence: Evidence) -> tuple[pl.DataFrame, list[RowRule]]:
     usable = frame.filter(is_trustworthy() & pl.col(prices[-1]).is_not_null()) if prices else frame.clear()
     columns = [usable.select("position")]
     rules: list[RowRule] = []
-    if kind in (Kind.BARS, Kind.VALUES) and _is_on_a_ratio_scale(usable, prices):
+    if kind in (Kind.BARS, Kind.VALUES) and _has_ratio_scale(evidence, usable):
         flags = bad_tick(usable.select(SYMBOL, *prices), prices)
         columns.append(flags.rename({name: f"bad_tick/{name}" for name in prices}))
         fails = {name: _flag(f"bad_tick/{name}") for name in prices}
@@ -52,9 +52,12 @@ def detect(evidence: Evidence) -> tuple[pl.DataFrame, list[RowRule]]:
     return frame.join(judged, on="position", how="left", maintain_order="left"), rules
 
 
-def _is_on_a_ratio_scale(frame: pl.DataFrame, prices: tuple[str, ...]) -> bool:
-    """Whether prices are so nearly always positive that a jump can be told in relative terms."""
-    return bool(prices) and frame.select((pl.col(prices[-1]) > 0).mean() >= 1 - RARE_SHARE).item() is True
+def _has_ratio_scale(evidence: Evidence, usable: pl.DataFrame) -> bool:
+    """Whether a jump can be told in relative terms: prices are positive by promise, or nearly always in fact."""
+    if not evidence.contract.allow_non_positive:
+        return True
+    main = pl.col(evidence.prices[-1])
+    return usable.select((main > 0).mean() >= 1 - RARE_SHARE).item() is True
 
 
 def _flag(name: str) -> pl.Expr:

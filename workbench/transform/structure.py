@@ -9,7 +9,7 @@ import polars as pl
 from workbench.model.names import EVENT_AT, RAW_TEXT, REASON, RECEIPT, ROW, SYMBOL, Kind, fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from workbench.model.contract import Policies
     from workbench.transform.standardise import Origin
@@ -27,6 +27,24 @@ KEYED_KINDS = (Kind.BARS, Kind.VALUES)
 def sort_rows(frame: pl.DataFrame) -> pl.DataFrame:
     """Order rows by symbol, then time, then arrival; what has no time comes last."""
     return frame.sort(SYMBOL, EVENT_AT, RECEIPT, ROW, nulls_last=True, maintain_order=True)
+
+
+def newest_of_each_key(frame: pl.DataFrame, receipts: Sequence[str]) -> pl.DataFrame:
+    """Where several arrivals hold the same symbol and time, keep the rows of the newest.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        With ``symbol, event_at, receipt``.
+    receipts : sequence of str
+        Ids of arrivals, oldest first.
+    """
+    order = {receipt: position for position, receipt in enumerate(receipts)}
+    if len(order) < 2:
+        return frame
+    age = pl.col(RECEIPT).replace_strict(order, return_dtype=pl.Int64)
+    is_newest = age == age.max().over(SYMBOL, EVENT_AT)
+    return frame.filter(is_newest | pl.col(EVENT_AT).is_null() | pl.col(SYMBOL).is_null())
 
 
 def mark_quarantine(frame: pl.DataFrame, kind: Kind, policies: Policies) -> pl.DataFrame:
