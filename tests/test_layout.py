@@ -17,7 +17,10 @@ LONGEST_MODULE = 400
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "base"}
 
 # (module, function): where a broad except is meant, because it turns a failure into a recorded ERROR.
-BROAD_EXCEPT_ALLOWED: set[tuple[str, str]] = set()
+BROAD_EXCEPT_ALLOWED: set[tuple[str, str]] = {
+    ("workbench/quality/catalogue.py", "_evaluate"),  # turns a failing check into an ERROR
+    ("workbench/cli/app.py", "main"),  # turns whatever is left into one line and status 3
+}
 
 Complaint = tuple[int, str]
 Function = ast.FunctionDef | ast.AsyncFunctionDef

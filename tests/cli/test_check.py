@@ -66,10 +66,16 @@ def test_a_reference_contract_and_calendar_refine_it(say: Say, tmp_path: Path) -
     path.write_text(DAILY)
     other.write_text(DAILY.replace(",109,8000", ",112,8000"))
     contract.write_text('dataset = "x"\nsymbols = ["A", "GONE"]\n')
-    checks = {c["name"]: c for d in say("check", path, "--json", "--reference", other).json["dimensions"].values() for c in d["checks"]}
+    checks = {
+        c["name"]: c for d in say("check", path, "--json", "--reference", other).json["dimensions"].values() for c in d["checks"]
+    }
     assert checks["reference_agreement"]["failures"] == 1
     assert say("check", path, "--json", "--calendar", "XLON").json["dataset"]["calendar"] == "XLON"
-    checks = {c["name"]: c for d in say("check", path, "--json", "--contract", contract).json["dimensions"].values() for c in d["checks"]}
+    checks = {
+        c["name"]: c
+        for d in say("check", path, "--json", "--contract", contract).json["dimensions"].values()
+        for c in d["checks"]
+    }
     assert (checks["symbol_coverage"]["failures"], checks["symbol_coverage"]["total"]) == (1, 2)
 
 
@@ -121,7 +127,9 @@ def test_odd_symbols_are_only_names(say: Say, tmp_path: Path) -> None:
         ("times.csv", b"Date,Close\nnever,1\nsoon,2\n", "Date"),
     ],
 )
-def test_bad_input_is_one_line_status_2_and_writes_nothing(say: Say, tmp_path: Path, name: str, payload: bytes | None, expected: str) -> None:
+def test_bad_input_is_one_line_status_2_and_writes_nothing(
+    say: Say, tmp_path: Path, name: str, payload: bytes | None, expected: str
+) -> None:
     path = tmp_path / name
     if payload is not None:
         path.write_bytes(payload)

@@ -30,12 +30,9 @@ def ingest(
     from workbench.lab.lab import open_lab
 
     data = open_lab(lab)[dataset]
-    typer.echo(f"{dataset}: reading sources", err=True)
-    arrivals = data.ingest(paths or [])
-    is_due = bool(arrivals.new) or not data.is_processed
-    if is_due:
-        typer.echo(f"{dataset}: transforming", err=True)
-    written = data.transform().to_json() if is_due else None
+    typer.echo(f"{dataset}: bringing sources to the raw zone, and standard rows to the tables", err=True)
+    arrivals, transformed = data.update(paths or [])
+    written = transformed.to_json() if transformed else None
     if json:
         print_json({"schema": "workbench.ingest/1", "dataset": dataset, "arrivals": arrivals.to_json(), "written": written})
         return

@@ -93,6 +93,23 @@ class Dataset:
         """Write standard rows and features of one session, or of everything; see :func:`transform`."""
         return Transformation(transform(self.lake, self.contract, session=_day(session), run=run))
 
+    def update(self, paths: Sequence[str | Path] = ()) -> tuple[Arrivals, Transformation | None]:
+        """Bring source files, and make standard rows of everything where anything new came.
+
+        Parameters
+        ----------
+        paths : sequence of path
+            As for :meth:`ingest`.
+
+        Returns
+        -------
+        tuple of Arrivals, Transformation or None
+            None where there was nothing to do.
+        """
+        arrivals = self.ingest(paths)
+        is_due = bool(arrivals.new) or not self.is_processed
+        return arrivals, self.transform() if is_due else None
+
     def read(
         self,
         *,

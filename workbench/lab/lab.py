@@ -59,17 +59,16 @@ class Lab:
 
     def _repr_html_(self) -> str:
         rows = [
-            (name, c.title, c.kind.value, c.frequency, c.calendar, self._version(name))
+            (name, c.title, c.kind.value, c.frequency, c.calendar, self._state(name))
             for name in self.datasets
             for c in (self[name].contract,)
         ]
         return titled(
-            f"Lab {self.root.resolve().name}", table(("dataset", "title", "kind", "frequency", "calendar", "version"), rows)
+            f"Lab {self.root.resolve().name}", table(("dataset", "title", "kind", "frequency", "calendar", "state"), rows)
         )
 
-    def _version(self, name: str) -> str:
-        version = version_of(self.lake, TableRef.processed(name))
-        return "not ingested yet" if version is None else str(version)
+    def _state(self, name: str) -> str:
+        return "not ingested yet" if version_of(self.lake, TableRef.processed(name)) is None else "ready"
 
     def __repr__(self) -> str:
         return f"Lab at {self.root}: {', '.join(self.datasets) or 'no datasets'}"
