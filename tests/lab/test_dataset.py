@@ -100,9 +100,9 @@ def test_errors_say_what_to_do(tmp_path: Path) -> None:
         lab["mina"]
     with pytest.raises(BadInput, match="workbench ingest mine"):
         lab["mine"].transform()
+    data = lab["mine"]
+    data.ingest()
     with pytest.raises(BadInput, match="nothing has arrived for session"):
-        data = lab["mine"]
-        data.ingest()
         data.transform("2025-01-02")
 
 

@@ -69,8 +69,8 @@ def test_a_failing_stage_stops_the_run_and_says_which_cell_and_why(lab: Lab, say
 
 def test_wrong_parameters_are_refused_before_anything_runs(lab: Lab) -> None:
     quality = lab.stages / "quality.ipynb"
-    with pytest.raises(BadInput, match="'sesion' is not declared.*did you mean 'session'"):
-        refuse_wrong_parameters(quality, {"sesion": "2013-03-01"})
+    with pytest.raises(BadInput, match=r"'sessoin' is not declared.*did you mean 'session'"):
+        refuse_wrong_parameters(quality, {"sessoin": "2013-03-01"})
     notebook = nbformat.read(quality, as_version=4)
     for cell in notebook.cells:
         cell.metadata.pop("tags", None)
@@ -85,8 +85,8 @@ def test_wrong_parameters_are_refused_before_anything_runs(lab: Lab) -> None:
 def test_a_missing_source_is_bad_input(lab: Lab, say: Say) -> None:
     (lab.root / "data" / "sample" / "stocks.csv.gz").unlink()
     said = say("ingest", "us_equities", "--lab", lab.root)
-    assert (said.status, said.err.count("\n")) == (2, 1 + said.err.count("reading"))
-    assert "no file at its sources" in said.err
+    assert said.status == 2
+    assert "no file at its sources" in said.err.splitlines()[-1]
 
 
 def test_the_command_line_does_the_main_job(tmp_path: Path, say: Say) -> None:

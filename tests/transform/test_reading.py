@@ -3,7 +3,7 @@
 import gzip
 import io
 import zipfile
-from datetime import datetime
+from datetime import date
 
 import polars as pl
 import pytest
@@ -19,7 +19,16 @@ def read(text: str | bytes, name: str = "ABC.csv") -> Arrived:
     return standardise([Origin(table) for table in parse_bytes(payload, origin=name)])
 
 
-PLAIN = "Date,Open,High,Low,Close,Volume\n2024-01-02,10,11,9,10.5,1000\n2024-01-03,10.5,12,10,11,2000\n2024-01-04,11,11.5,10.5,11.2,1500\n"
+ROWS = "2024-01-02,10,11,9,10.5,1000\n2024-01-03,10.5,12,10,11,2000\n2024-01-04,11,11.5,10.5,11.2,1500\n"
+PLAIN = "Date,Open,High,Low,Close,Volume\n" + ROWS
+EPOCHS = {"2024-01-02": 1704153600, "2024-01-03": 1704240000, "2024-01-04": 1704326400}
+
+
+def with_epochs(scale: int) -> str:
+    text = PLAIN
+    for day, epoch in EPOCHS.items():
+        text = text.replace(day, str(epoch * scale))
+    return text
 
 
 @pytest.mark.parametrize(
@@ -37,11 +46,11 @@ PLAIN = "Date,Open,High,Low,Close,Volume\n2024-01-02,10,11,9,10.5,1000\n2024-01-
         PLAIN.replace("2024-01-02", "02.01.2024").replace("2024-01-03", "03.01.2024").replace("2024-01-04", "04.01.2024"),
         PLAIN.replace("2024-01-02", "2-Jan-24").replace("2024-01-03", "3-Jan-24").replace("2024-01-04", "4-Jan-24"),
         PLAIN.replace("2024-01-02", "20240102").replace("2024-01-03", "20240103").replace("2024-01-04", "20240104"),
-        PLAIN.replace("2024-01-02", "1704153600").replace("2024-01-03", "1704240000").replace("2024-01-04", "1704326400"),
-        PLAIN.replace("2024-01-02", "1704153600000").replace("2024-01-03", "1704240000000").replace("2024-01-04", "1704326400000"),
+        with_epochs(1),
+        with_epochs(1000),
         PLAIN.replace("1000", '"1,000"').replace("2000", '"2,000"').replace("1500", '"1,500"'),
         PLAIN.replace("Open", "1. open").replace("Close", "4. close").replace("High", "2. high").replace("Low", "3. low"),
-        "2024-01-02,10,11,9,10.5,1000\n2024-01-03,10.5,12,10,11,2000\n2024-01-04,11,11.5,10.5,11.2,1500\n",
+        ROWS,
     ],
     ids=[
         "plain", "bom", "crlf", "tab", "pipe", "semicolon", "decimal comma", "metastock", "M/D/YYYY", "D.M.YYYY",
@@ -53,7 +62,7 @@ def test_every_dialect_gives_the_same_bars(text: str) -> None:
     assert arrived.kind is Kind.BARS
     assert arrived.frequency == "1d"
     frame = arrived.frame
-    assert frame["stamp"].dt.date().to_list() == [datetime(2024, 1, d).date() for d in (2, 3, 4)]
+    assert frame["stamp"].dt.date().to_list() == [date(2024, 1, d) for d in (2, 3, 4)]
     assert frame["open"].to_list() == [10.0, 10.5, 11.0]
     assert frame["close"].to_list() == [10.5, 11.0, 11.2]
     assert frame["volume"].to_list() == [1000.0, 2000.0, 1500.0]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MOMENT: Final = pl.Datetime("us", "UTC")
 SCHEDULE: Final = pl.Schema(
-    {"session": pl.Date, "open_at": MOMENT, "close_at": MOMENT, "break_start_at": MOMENT, "break_end_at": MOMENT}
+    {"session": pl.Date(), "open_at": MOMENT, "close_at": MOMENT, "break_start_at": MOMENT, "break_end_at": MOMENT}
 )
 
 

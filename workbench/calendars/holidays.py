@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class Family(StrEnum):
 
     FIXED = "fixed"  # month, day: lost when it falls on a weekend
     NEAREST = "nearest"  # month, day: Saturday moves to Friday, Sunday to Monday (United States)
+    SUNDAY = "sunday"  # month, day: Sunday moves to Monday, Saturday is lost (New Year on the NYSE)
     FOLLOWING = "following"  # month, day: Saturday and Sunday move to Monday (United Kingdom)
     NTH = "nth"  # month, weekday, n: the nth such weekday of the month
     LAST = "last"  # month, weekday: the last such weekday of the month
@@ -53,11 +54,11 @@ class HolidayRule:
     def days(self, first_year: int, last_year: int) -> NDArray[np.int32]:
         """Return its dates in those years, as days since 1970."""
         years = np.arange(max(first_year, self.since), min(last_year, self.until) + 1)
-        days = dates_of(self, years)
-        return days[days != NEVER]
+        days: NDArray[np.int32] = dates_of(self, years)
+        return np.asarray(days[days != NEVER], dtype=np.int32)
 
 
-def dates_of(rule: HolidayRule, years: NDArray[np.int_]) -> NDArray[np.int32]:
+def dates_of(rule: HolidayRule, years: NDArray[Any]) -> NDArray[np.int32]:
     """Return a rule's date in each year, as days since 1970; NEVER where there is none."""
     if rule.family is Family.EASTER:
         return (easter(years) + rule.n).astype(np.int32)
@@ -74,12 +75,14 @@ def dates_of(rule: HolidayRule, years: NDArray[np.int_]) -> NDArray[np.int32]:
     weekday = weekdays(days)
     if rule.family is Family.NEAREST:
         days = days - (weekday == 5) + (weekday == 6)
+    elif rule.family is Family.SUNDAY:
+        days = days + (weekday == 6)
     elif rule.family is Family.FOLLOWING:
         days = days + 2 * (weekday == 5) + (weekday == 6)
     return np.where(exists, days, NEVER).astype(np.int32)
 
 
-def easter(years: NDArray[np.int_]) -> NDArray[np.int32]:
+def easter(years: NDArray[Any]) -> NDArray[np.int32]:
     """Return Easter Sunday of each Gregorian year, as days since 1970.
 
     References
@@ -91,7 +94,7 @@ def easter(years: NDArray[np.int_]) -> NDArray[np.int32]:
     k = (32 + 2 * (b % 4) + 2 * (c // 4) - h - c % 4) % 7
     m = (a + 11 * h + 22 * k) // 451
     month, day = (h + k - 7 * m + 114) // 31, (h + k - 7 * m + 114) % 31 + 1
-    return (_month_start((years - 1970) * 12 + month - 1) + day - 1).astype(np.int32)
+    return np.asarray(_month_start((years - 1970) * 12 + month - 1) + day - 1, dtype=np.int32)
 
 
 @cache
@@ -104,13 +107,13 @@ def every_rule() -> tuple[HolidayRule, ...]:
     longest = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
     fixed = [
         HolidayRule(family, month, day)
-        for family in (Family.NEAREST, Family.FOLLOWING, Family.FIXED)
+        for family in (Family.NEAREST, Family.SUNDAY, Family.FOLLOWING, Family.FIXED)
         for month in months
         for day in range(1, longest.get(month, 31) + 1)
     ]
     return (*fixed, *nth, *last, *moving)
 
 
-def _month_start(months: NDArray[np.int_]) -> NDArray[np.int_]:
+def _month_start(months: NDArray[Any]) -> NDArray[Any]:
     """Return the first day of months counted from January 1970, as days since 1970."""
     return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)

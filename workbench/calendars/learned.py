@@ -11,7 +11,6 @@ from math import comb
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import polars as pl
 
 from workbench.calendars.around_the_clock import weekdays
 from workbench.calendars.calendar import Calendar, day_of, days_of, whole_days, within
@@ -21,13 +20,14 @@ from workbench.model.errors import BadInput
 if TYPE_CHECKING:
     from datetime import date
 
+    import polars as pl
     from numpy.typing import NDArray
 
 LEARNED: Final = "learned"
 MIN_YEARS: Final = 3
 MIN_SHARE_ODDS: Final = 3
 MAX_CHANCE: Final = 1e-4
-"""A family is a holiday only when chance alone would have emptied it this rarely; about 1,700 are tried."""
+"""A family is a holiday only when chance alone would have emptied it this rarely; about 2,100 are tried."""
 TRIED_AT_ONCE: Final = 50
 USUAL_SHARE: Final = 0.5
 MAX_HOLIDAYS: Final = 40

@@ -127,7 +127,7 @@ def _mismatch(days: NDArray[np.int32], sessions: NDArray[np.int32]) -> tuple[int
         return 0, len(days)
     common = len(np.intersect1d(days, sessions, assume_unique=True))
     known = int(np.searchsorted(days, sessions[0]))
-    before = known if sessions[0] - days[0] > 15 else 0  # noqa: PLR2004 (longer than any holiday: the table starts later)
+    before = known if sessions[0] - days[0] > 15 else 0
     return len(sessions) - common, len(days) - common - before
 
 
@@ -227,12 +227,12 @@ def _exchange(bins: pl.DataFrame, *, is_zoned: bool) -> IntradayFit | None:
     days = bins["at"].dt.date().unique().sort()
     sampled = bins.filter(pl.col("at").dt.date().is_in(days.gather_every(max(1, len(days) // MOST_DAYS)).implode()))
     best: tuple[float, str, str] | None = None
-    for name in FAME:
+    for name, obscurity in FAME.items():
         if name in AROUND_THE_CLOCK:
             continue
         kept = calendar(name)
         for zone in dict.fromkeys(["UTC"] if is_zoned else ["UTC", kept.timezone]):
-            fit = _filled(sampled, kept, zone) - FAME[name] / 100 - (0.02 if zone != "UTC" and not is_zoned else 0)
+            fit = _filled(sampled, kept, zone) - obscurity / 100 - (0.02 if zone != "UTC" and not is_zoned else 0)
             if best is None or fit > best[0]:
                 best = (fit, name, zone)
     if best is None or best[0] < LEAST_FIT:
@@ -259,4 +259,4 @@ def _filled(bins: pl.DataFrame, kept: Calendar, zone: str) -> float:
     full = float(utc["count"].quantile(0.75) or 1)
     filled = float((inside["count"] / full).clip(upper_bound=1.0).sum()) / possible
     rows_inside = int(inside["count"].sum()) / int(utc["count"].sum())
-    return FILLED_WEIGHT * min(1.0, filled) + rows_inside
+    return float(FILLED_WEIGHT * min(1.0, filled) + rows_inside)

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from workbench.calendars.around_the_clock import AROUND_THE_CLOCK
-from workbench.calendars.calendar import Calendar, day_number, within
+from workbench.calendars.calendar import Calendar, day_number
 from workbench.model.errors import BadInput, did_you_mean
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def library_rows(name: str, first_year: int, last_year: int) -> pl.DataFrame:
     for minute in MINUTES.values():
         at = schedule[minute.removesuffix("_minute")].dt.tz_convert(None).to_numpy().astype("datetime64[us]")
         columns[minute] = pl.Series((at - session.astype("datetime64[us]")).astype("timedelta64[us]")).dt.total_minutes()
-    return pl.DataFrame(columns).cast({minute: pl.Int16 for minute in MINUTES.values()})
+    return pl.DataFrame(columns).cast(dict.fromkeys(MINUTES.values(), pl.Int16))
 
 
 def _refuse_outside(name: str, start: date, end: date) -> None:

@@ -9,7 +9,6 @@ import typer
 
 from workbench.cli.printing import echo_findings, echo_score, moment, print_json, printable
 
-
 commands = typer.Typer()
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from workbench.ingest.files import read_paths
 from workbench.figures.score import waterfall
+from workbench.ingest.files import read_paths
 from workbench.lab.displays import findings_html, score_html
 from workbench.lab.documents import dataset_document, judgement_document
 from workbench.lab.judgement import Judgement, judge

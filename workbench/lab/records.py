@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.audit.notebooks import MIME
-
 from workbench.lab.documents import plain
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.audit.report import ReportContent, render_report
-
 from workbench.figures.prices import Axes
 from workbench.figures.prices import prices as price_figure
 from workbench.figures.profile import columns, coverage, missing_map, returns_histogram
@@ -18,6 +16,8 @@ from workbench.model.names import SYMBOL
 from workbench.quality.profile import column_profile, log_returns, missing_by_month, symbol_profile
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import plotly.graph_objects as go
 
     from workbench.lab.check import Checked

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from workbench.audit.report import render_report
 from workbench.audit.store import latest, run_folder
-
 from workbench.lab.documents import dataset_document, quality_record, session_score
 from workbench.lab.report import report_content, write_page
 from workbench.lab.results import RunReport
