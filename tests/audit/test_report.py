@@ -1,0 +1,88 @@
+"""The report page: what it says, that it is alive offline, and that a vendor's text stays text."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import workbench as wb
+from workbench.audit.report import render_report
+from workbench.lab.check import Checked
+from workbench.lab.report import write_check_report
+from workbench.model.errors import BadInput
+
+HOSTILE = "</script><script>window.hacked = 1; alert(1)</script><img src=x onerror=alert(2)>"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
+
+@pytest.fixture
+def hostile() -> Checked:
+    days = pl.date_range(date(2024, 1, 2), date(2024, 3, 28), eager=True)
+    days = days.filter(days.dt.weekday() < 6)
+    parts = [
+        pl.DataFrame({"symbol": symbol, "date": days, "close": [10.0 + i % 7 for i in range(len(days))]}).with_columns(
+            pl.when(pl.int_range(pl.len()) == 20).then(0.0).otherwise("close").alias("close")
+        )
+        for symbol in (HOSTILE, "=cmd()", "x" * 10_000)
+    ]
+    return wb.check(pl.concat(parts))
+
+
+def test_the_page_names_the_score_and_every_costly_check(hostile: Checked, tmp_path: Path) -> None:
+    page = write_check_report(hostile, tmp_path / "r.html").read_text()
+    assert f"{float(hostile.score):.1f}" in page
+    for check in hostile.score.checks:
+        if check.points_lost:
+            assert check.result.name in page
+    assert HOSTILE not in page
+    assert "<img src=x" not in page
+    assert page.count('id="plotly"') == 1
+
+
+def test_a_page_that_cannot_be_written_says_so(hostile: Checked, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot be written"):
+        write_check_report(hostile, tmp_path / "nowhere" / "r.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_wrong_is_said_plainly(sample: Path, tmp_path: Path) -> None:
+    page = write_check_report(wb.check(sample), tmp_path / "r.html").read_text()
+    assert "Nothing wrong was found." in page
+    assert "no check lost a point" in page
+
+
+def test_content_without_figures_renders() -> None:
+    from workbench.audit.report import ReportContent
+
+    score = wb.check(pl.DataFrame({"date": [date(2024, 1, 2), date(2024, 1, 3)], "close": [1.0, 1.1]})).score
+    page = render_report(ReportContent("title", "sub", score, (), datetime(2024, 1, 1, tzinfo=UTC), changes=("first run",)))
+    assert "first run" in page
+    assert "<script" not in page
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_the_page_is_alive_offline_and_inert(hostile: Checked, tmp_path: Path, chromium: str) -> None:
+    from playwright.sync_api import sync_playwright
+
+    path = write_check_report(hostile, tmp_path / "r.html")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        said: list[str] = []
+        asked: list[str] = []
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", lambda dialog: (said.append("dialog"), dialog.dismiss()))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(path.as_uri())
+        plots = page.locator(".plot")
+        for number in range(plots.count()):
+            plots.nth(number).scroll_into_view_if_needed()
+            plots.nth(number).locator(".main-svg").first.wait_for(timeout=10_000)
+        assert plots.count() >= 8
+        assert page.evaluate("window.hacked") is None
+        assert said == []
+        assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+        browser.close()
