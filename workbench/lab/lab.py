@@ -63,9 +63,7 @@ class Lab:
             for name in self.datasets
             for c in (self[name].contract,)
         ]
-        return titled(
-            f"Lab {self.root.resolve().name}", table(("dataset", "title", "kind", "frequency", "calendar", "state"), rows)
-        )
+        return titled("Lab", table(("dataset", "title", "kind", "frequency", "calendar", "state"), rows))
 
     def _state(self, name: str) -> str:
         return "not ingested yet" if version_of(self.lake, TableRef.processed(name)) is None else "ready"

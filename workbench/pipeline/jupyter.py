@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -25,5 +26,9 @@ def serve_lab(lab: Lab, *, port: int, browser: bool) -> int:
         f"--ServerApp.root_dir={lab.root}",
         f"--LabApp.default_url=/lab/tree/{lab.settings.notebooks}/{TOUR}",
         f"--ServerApp.port={port}",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]  # fmt: skip
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container one is root; the server listens on this machine only
+        command.append("--allow-root")
     return subprocess.run(command if browser else [*command, "--no-browser"], check=False).returncode  # noqa: S603 (our own words)
