@@ -69,7 +69,7 @@ class Lab:
         return "not ingested yet" if version_of(self.lake, TableRef.processed(name)) is None else "ready"
 
     def __repr__(self) -> str:
-        return f"Lab at {self.root}: {', '.join(self.datasets) or 'no datasets'}"
+        return f"Lab: {', '.join(self.datasets) or 'no datasets'}"
 
 
 def open_lab(path: str | Path = ".") -> Lab:
