@@ -6,7 +6,7 @@ Examples
 --------
 >>> import workbench as wb
 >>> sorted(name for name in dir(wb) if not name.startswith("_"))
-['Contract', 'Kind', 'WorkbenchError', 'check', 'open', 'record']
+['Contract', 'Kind', 'WorkbenchError', 'check', 'explore', 'open', 'record']
 """
 
 from __future__ import annotations
@@ -21,16 +21,18 @@ if TYPE_CHECKING:
     from workbench.model.contract import Contract
     from workbench.model.errors import WorkbenchError
     from workbench.model.names import Kind
+    from workbench.widgets.explorer import explore
 
 __version__ = "0.1.0"
 
-__all__ = ["Contract", "Kind", "WorkbenchError", "check", "open", "record"]
+__all__ = ["Contract", "Kind", "WorkbenchError", "check", "explore", "open", "record"]
 
 _WHERE = {
     "Contract": ("workbench.model.contract", "Contract"),
     "Kind": ("workbench.model.names", "Kind"),
     "WorkbenchError": ("workbench.model.errors", "WorkbenchError"),
     "check": ("workbench.lab.check", "check"),
+    "explore": ("workbench.widgets.explorer", "explore"),
     "open": ("workbench.lab.lab", "open_lab"),
     "record": ("workbench.lab.records", "record"),
 }

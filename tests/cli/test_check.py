@@ -192,3 +192,20 @@ def test_the_front_is_light() -> None:
     for start in ("import workbench", "import workbench.cli"):
         done = subprocess.run([sys.executable, "-c", heavy.format(start)], capture_output=True, text=True, check=True)
         assert done.stdout.split() == [], start
+
+
+def test_findings_fold_one_cause_into_one_line(say: Say, tmp_path: Path) -> None:
+    header, *rows = DAILY.splitlines()
+    root = tmp_path / "lab"
+    assert say("init", root).status == 0
+    (root / "contracts" / "mine.toml").write_text(
+        'dataset = "mine"\ncalendar = "XNYS"\n[[sources]]\nname = "v"\npath = "in.csv"\n'
+    )
+    kept = [row for row in rows if not row.startswith("2024-01-09")]
+    (root / "in.csv").write_text(f"Symbol,{header}\n" + "".join(f"{s},{row}\n" for s in ("A", "B", "C") for row in kept))
+    assert say("ingest", "mine", "--lab", root).status == 0
+    said = say("findings", "mine", "--lab", root)
+    assert said.out.count("missing_session  ") == 1
+    assert "in 3 of 3 symbols at once" in said.out
+    assert len(say("findings", "mine", "--lab", root, "--json").json["findings"]) == 3
+    assert say("findings", "mine", "--lab", root, "--strict").status == 1

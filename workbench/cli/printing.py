@@ -90,6 +90,12 @@ def echo_findings(findings: Sequence[dict[str, Any]], most: int = MOST_FINDINGS)
         typer.echo(words.rstrip())
 
 
+def echo_incidents(summaries: Sequence[str]) -> None:
+    """Print what many symbols have in common; above, each incident stands as one finding."""
+    if summaries:
+        typer.echo("\nOne cause, many symbols: " + "; ".join(printable(summary, 80) for summary in summaries))
+
+
 def session_of(text: str, last: Callable[[], date]) -> date:
     """Read a session from an option; ``last`` asks for the newest.
 

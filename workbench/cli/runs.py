@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench.cli.labs import LabFolder
-from workbench.cli.printing import echo_checks, echo_findings, echo_score, moment, print_json, session_of
+from workbench.cli.printing import echo_checks, echo_findings, echo_incidents, echo_score, moment, print_json, session_of
 
 if TYPE_CHECKING:
     from workbench.model.runs import StageRecord
@@ -131,12 +131,17 @@ def findings(
     json: Json = False,
 ) -> None:
     """List what is wrong with a dataset, worst first."""
+    from workbench.lab.documents import finding_document
     from workbench.lab.lab import open_lab
+    from workbench.review.queue import queue
 
-    found = open_lab(lab)[dataset].findings().to_json()
+    judgement = open_lab(lab)[dataset].judge()
+    found = [finding_document(finding) for finding in judgement.findings]
     if json:
         print_json({"schema": "workbench.findings/1", "dataset": dataset, "findings": found})
     else:
-        echo_findings(found, most=len(found))
+        entries = queue(judgement.findings, judgement.incidents)
+        echo_findings([finding_document(entry.worst) for entry in entries], most=len(entries))
+        echo_incidents([entry.incident.summary for entry in entries if entry.incident])
     if strict and found:
         raise typer.Exit(1)
