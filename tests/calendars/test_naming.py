@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from workbench.calendars import calendar, learn_calendar, name_calendar, name_intraday_calendar
+from workbench.model.errors import BadInput
 
 SPAN = (date(2019, 1, 1), date(2022, 12, 31))
 
@@ -36,6 +37,13 @@ def test_short_series_lean_on_offsets_and_suffix() -> None:
     assert name_calendar(days).name == "XNYS"
     assert name_calendar(days, offsets_minutes=pl.Series([120] * 4, dtype=pl.Int32), symbol="8TRA.DE").name == "XETR"
     assert name_calendar(days, offsets_minutes=pl.Series([540] * 4, dtype=pl.Int32)).name == "XTKS"
+
+
+def test_offsets_that_fit_no_market_are_no_evidence() -> None:
+    days = calendar("XNYS").sessions(*SPAN)
+    assert name_calendar(days, offsets_minutes=pl.Series([345] * len(days), dtype=pl.Int32)).name == "XNYS"
+    with pytest.raises(BadInput, match="without dates"):
+        name_calendar(days.clear())
 
 
 def test_a_publisher_learns_its_holidays_but_not_its_gaps() -> None:

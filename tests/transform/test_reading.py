@@ -51,10 +51,13 @@ def with_epochs(scale: int) -> str:
         PLAIN.replace("1000", '"1,000"').replace("2000", '"2,000"').replace("1500", '"1,500"'),
         PLAIN.replace("Open", "1. open").replace("Close", "4. close").replace("High", "2. high").replace("Low", "3. low"),
         ROWS,
+        PLAIN.replace("Close", "Price").replace("Volume", "Vol."),
+        "Price,Open,High,Low,Close,Volume\nTicker" + ",ABC" * 5 + "\nDate,,,,,\n" + ROWS,
     ],
     ids=[
         "plain", "bom", "crlf", "tab", "pipe", "semicolon", "decimal comma", "metastock", "M/D/YYYY", "D.M.YYYY",
         "D-Mon-YY", "YYYYMMDD", "epoch s", "epoch ms", "thousands", "alpha vantage", "no header",
+        "price is the close", "three headers",
     ],
 )  # fmt: skip
 def test_every_dialect_gives_the_same_bars(text: str) -> None:

@@ -34,7 +34,7 @@ class EveryDay:
 
 @dataclass(frozen=True, slots=True)
 class ForexWeek:
-    """Monday to Friday, each from 17:00 New York on the day before to 17:00 New York."""
+    """Monday to Friday but Christmas and New Year, each from 17:00 New York on the day before to 17:00 New York."""
 
     def days(self, start: date, end: date) -> NDArray[np.int32]:
         """Return every Monday to Friday but Christmas and New Year, the two days on which the whole world rests."""

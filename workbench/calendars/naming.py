@@ -14,6 +14,7 @@ from workbench.calendars.around_the_clock import AROUND_THE_CLOCK, weekdays
 from workbench.calendars.calendar import Calendar, day_of, days_of
 from workbench.calendars.learned import LEARNED, learn_calendar
 from workbench.calendars.table import about, all_sessions, calendar
+from workbench.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ SUFFIXES = {
 """The ending vendors give to symbols of an exchange."""
 
 LEARN_ABOVE = 0.003
-LEARN_GAIN = 0.6
+LEARN_GAIN = 0.75
 LEARN_FROM_DAYS = 250
 
 SHORTEST = timedelta(hours=1)
@@ -89,6 +90,11 @@ def name_calendar(dates: pl.Series, *, offsets_minutes: pl.Series | None = None,
     -------
     Fit
 
+    Raises
+    ------
+    BadInput
+        There is no date at all.
+
     Notes
     -----
     Days absent and days too many, between the first and the last, each have a price; so has being
@@ -96,6 +102,8 @@ def name_calendar(dates: pl.Series, *, offsets_minutes: pl.Series | None = None,
     as vendors write them who mean no zone at all.
     """
     days = np.unique(days_of(dates))
+    if not len(days):
+        raise BadInput("cannot name the calendar of a series without dates; give at least one")
     hinted = _hint(symbol)
     best: tuple[float, str, int, int] | None = None
     for name, sessions in _candidates(days):
@@ -105,7 +113,9 @@ def name_calendar(dates: pl.Series, *, offsets_minutes: pl.Series | None = None,
         cost = MISSING_COST * missing + EXTRA_COST * extra + FAME.get(name, OBSCURE) - HINT_WORTH * (name == hinted)
         if best is None or cost < best[0]:
             best = (cost, name, missing, extra)
-    _, name, missing, extra = best or (0.0, "24/7", 0, 0)
+    if best is None:  # the offsets fit no zone at all: they cannot serve as evidence
+        return name_calendar(dates, symbol=symbol)
+    _, name, missing, extra = best
     return _or_learned(Fit(name, calendar(name), missing, extra), dates, days)
 
 
@@ -155,8 +165,8 @@ def _or_learned(fit: Fit, dates: pl.Series, days: NDArray[np.int32]) -> Fit:
     if len(days) < LEARN_FROM_DAYS or wrong <= LEARN_ABOVE * len(days):
         return fit
     learned = learn_calendar(dates)
-    missing = len(learned.sessions(day_of(int(days[0])), day_of(int(days[-1])))) - len(days)
-    return Fit(LEARNED, learned, missing, 0, is_learned=True) if missing < LEARN_GAIN * wrong else fit
+    missing, extra = _mismatch(days, days_of(learned.sessions(day_of(int(days[0])), day_of(int(days[-1])))))
+    return Fit(LEARNED, learned, missing, extra, is_learned=True) if missing + extra < LEARN_GAIN * wrong else fit
 
 
 def name_intraday_calendar(stamps: pl.Series, *, is_zoned: bool) -> IntradayFit | None:

@@ -33,23 +33,24 @@ def detect(evidence: Evidence) -> tuple[pl.DataFrame, list[RowRule]]:
     prices, kind = evidence.prices, evidence.contract.kind
     frame = evidence.frame.with_row_index("position")
     usable = frame.filter(is_trustworthy() & pl.col(prices[-1]).is_not_null()) if prices else frame.clear()
+    judged = pl.col(prices[-1]).is_not_null() if prices else pl.lit(value=False)
     columns = [usable.select("position")]
     rules: list[RowRule] = []
     if kind in (Kind.BARS, Kind.VALUES) and _has_ratio_scale(evidence, usable):
-        flags = bad_tick(usable.select(SYMBOL, *prices), prices)
-        columns.append(flags.rename({name: f"bad_tick/{name}" for name in prices}))
+        ticks = bad_tick(usable.select(SYMBOL, *prices), prices)
+        columns.append(ticks.rename({name: f"bad_tick/{name}" for name in prices}))
         fails = {name: _flag(f"bad_tick/{name}") for name in prices}
-        rules.append(RowRule("statistical_bounds", "bad_tick", Severity.HIGH, 0.9, fails, pl.lit(1)))
+        rules.append(RowRule("statistical_bounds", "bad_tick", Severity.HIGH, 0.9, fails, judged))
         rules.append(impossible_prices(evidence))
     if kind in (Kind.BARS, Kind.VALUES) and evidence.contract.frequency != "irregular":
         columns.append(stale(usable, prices))
-        rules.append(RowRule("historical_pattern", "stale", Severity.MEDIUM, 0.8, {prices[-1]: _flag("stale")}, pl.lit(1)))
+        rules.append(RowRule("historical_pattern", "stale", Severity.MEDIUM, 0.8, {prices[-1]: _flag("stale")}, judged))
     if {"high", "low", "volume"} <= set(frame.columns) and evidence.contract.frequency in _SLOW:
         columns.append(zero_volume_move(usable))
         fails = {"volume": _flag("zero_volume_move")}
-        rules.append(RowRule("historical_pattern", "zero_volume_move", Severity.MEDIUM, 0.8, fails, pl.lit(1)))
-    judged = pl.concat(columns, how="horizontal")
-    return frame.join(judged, on="position", how="left", maintain_order="left"), rules
+        rules.append(RowRule("historical_pattern", "zero_volume_move", Severity.MEDIUM, 0.8, fails, judged))
+    flags = pl.concat(columns, how="horizontal")
+    return frame.join(flags, on="position", how="left", maintain_order="left"), rules
 
 
 def _has_ratio_scale(evidence: Evidence, usable: pl.DataFrame) -> bool:

@@ -150,6 +150,8 @@ def _plausible(table: RawTable, found: dict[str, str], declared: dict[str, str],
     symbol = found.get(SYMBOL)
     if symbol and SYMBOL not in declared and (_bare(symbol) in _WEAK_SYMBOL and _is_numeric(table, symbol)):
         del found[SYMBOL]
+    if "price" in found and "close" not in found and {"open", "high", "low"} <= found.keys():
+        found["close"] = found.pop("price")
     if kind in (Kind.TICKS, None) and "price" in found and "volume" in found and "size" not in found and "close" not in found:
         found["size"] = found.pop("volume")
     if kind is Kind.VALUES and "value" not in found:

@@ -60,6 +60,7 @@ def parse_delimited(payload: bytes, *, origin: str, label: str) -> RawTable:
     if _MARKUP.match(text):
         raise BadInput(f"{origin}: expected delimited text, found a web page (HTML or XML); download the data again")
     text, is_cut = _complete_lines(text)
+    text, label = _with_one_header(text, label)
     dialect = _sniff(text)
     has_header = _has_header(text, dialect)
     _refuse_mixed_widths(text, dialect, origin=origin)
@@ -81,6 +82,18 @@ def _complete_lines(text: str) -> tuple[str, bool]:
     usual = {delimiter: body.rpartition("\n")[2].count(delimiter) for delimiter in DELIMITERS}
     is_cut = '"' not in last and any(widths[d] < usual[d] for d in DELIMITERS) and body.count("\n") > 1
     return (body + "\n", True) if is_cut else (lines, False)
+
+
+def _with_one_header(text: str, label: str) -> tuple[str, str]:
+    """Fold the three header lines that Yahoo clients write for one ticker into one; the ticker is the label."""
+    fields, *more = text.split("\n", 3)
+    if len(more) < 3 or not (fields.startswith("Price,") and more[0].startswith("Ticker,") and more[1].startswith("Date")):
+        return text, label
+    tickers = set(more[0].split(",")[1:])
+    if len(tickers) > 1:
+        return text, label
+    time = more[1].partition(",")[0]
+    return f"{time},{fields.partition(',')[2]}\n{more[2]}", tickers.pop()
 
 
 def _sniff(text: str) -> _Dialect:
