@@ -121,10 +121,9 @@ def test_descending_files_are_a_convention_and_single_steps_back_are_counted() -
     assert read(shuffled).out_of_order == {"ABC": 1}
 
 
-def test_a_file_cut_in_the_middle_of_its_last_row_loses_that_row_and_says_so() -> None:
-    arrived = read(PLAIN + "2024-01-05,11,1")
-    assert arrived.is_cut
-    assert len(arrived.frame) == 3
+def test_a_file_cut_in_the_middle_of_a_row_is_refused_rather_than_shortened() -> None:
+    with pytest.raises(BadInput, match=r"line 5 has 3 cells.*cut short"):
+        read(PLAIN + "2024-01-05,11,1")
 
 
 def test_gzip_and_zip_are_opened_by_their_bytes() -> None:

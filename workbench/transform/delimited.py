@@ -59,8 +59,7 @@ def parse_delimited(payload: bytes, *, origin: str, label: str) -> RawTable:
         raise BadInput(f"{origin}: the file is empty; expected a header and rows")
     if _MARKUP.match(text):
         raise BadInput(f"{origin}: expected delimited text, found a web page (HTML or XML); download the data again")
-    text, is_cut = _complete_lines(text)
-    text, label = _with_one_header(text, label)
+    text, label = _with_one_header(text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n"), label)
     dialect = _sniff(text)
     has_header = _has_header(text, dialect)
     _refuse_mixed_widths(text, dialect, origin=origin)
@@ -69,19 +68,7 @@ def parse_delimited(payload: bytes, *, origin: str, label: str) -> RawTable:
     if frame.is_empty():
         raise BadInput(f"{origin}: found a header without rows ({', '.join(frame.columns)[:120]}); expected at least one row")
     decimal = _decimal(frame, dialect)
-    return RawTable(frame, origin, label, has_header=has_header, decimal=decimal, is_cut=is_cut)
-
-
-def _complete_lines(text: str) -> tuple[str, bool]:
-    """Drop what surrounds the table, and a last line that stops in the middle of a row."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
-    body, _, last = lines.rpartition("\n")
-    if not body or not last:
-        return lines, False
-    widths = {delimiter: last.count(delimiter) for delimiter in DELIMITERS}
-    usual = {delimiter: body.rpartition("\n")[2].count(delimiter) for delimiter in DELIMITERS}
-    is_cut = '"' not in last and any(widths[d] < usual[d] for d in DELIMITERS) and body.count("\n") > 1
-    return (body + "\n", True) if is_cut else (lines, False)
+    return RawTable(frame, origin, label, has_header=has_header, decimal=decimal)
 
 
 def _with_one_header(text: str, label: str) -> tuple[str, str]:
@@ -142,7 +129,10 @@ def _refuse_mixed_widths(text: str, dialect: _Dialect, *, origin: str) -> None:
         widths = ((int(i) + 1, int(counts[int(i)])) for i in odd.arg_true()[:1])
     for line, width in widths:
         if width != dialect.width:
-            raise BadInput(f"{origin}: line {line} has {width} cells where others have {dialect.width}; mend or remove that line")
+            raise BadInput(
+                f"{origin}: line {line} has {width} cells where others have {dialect.width}; "
+                "mend or remove that line, or fetch the file again if it was cut short"
+            )
 
 
 def _cells(text: str, dialect: _Dialect, *, has_header: bool, origin: str) -> pl.DataFrame:

@@ -65,11 +65,6 @@ class Arrived:
         """The numeric standard columns that came."""
         return tuple(name for name in fields_of(self.kind) if name in self.frame.columns)
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether a file ended in the middle of a line."""
-        return any(origin.table.is_cut for origin in self.origins)
-
 
 def standardise(
     origins: Iterable[Origin], *, columns: Mapping[str, str] | None = None, kind: Kind | None = None, frequency: str | None = None

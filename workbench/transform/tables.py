@@ -25,8 +25,6 @@ class RawTable:
         Whether the column names are the source's own.
     decimal
         ``,`` where the text writes decimals with a comma.
-    is_cut
-        The last line ends in the middle: the file was cut short.
     """
 
     frame: pl.DataFrame
@@ -34,4 +32,3 @@ class RawTable:
     label: str
     has_header: bool = True
     decimal: str = "."
-    is_cut: bool = False
