@@ -1,16 +1,20 @@
 """The report page: what it says, that it is alive offline, and that a vendor's text stays text."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from fractions import Fraction
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import workbench as wb
-from workbench.audit.report import render_report
+from workbench.audit.report import ReportContent, render_report
+from workbench.figures.theme import score_text
 from workbench.lab.check import Checked
 from workbench.lab.report import write_check_report
 from workbench.model.errors import BadInput
+from workbench.model.findings import Finding, Severity
 
 HOSTILE = "</script><script>window.hacked = 1; alert(1)</script><img src=x onerror=alert(2)>"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -31,7 +35,7 @@ def hostile() -> Checked:
 
 def test_the_page_names_the_score_and_every_costly_check(hostile: Checked, tmp_path: Path) -> None:
     page = write_check_report(hostile, tmp_path / "r.html").read_text()
-    assert f"{float(hostile.score):.1f}" in page
+    assert score_text(hostile.score.value) in page
     for check in hostile.score.checks:
         if check.points_lost:
             assert check.result.name in page
@@ -53,12 +57,38 @@ def test_nothing_wrong_is_said_plainly(sample: Path, tmp_path: Path) -> None:
 
 
 def test_content_without_figures_renders() -> None:
-    from workbench.audit.report import ReportContent
-
     score = wb.check(pl.DataFrame({"date": [date(2024, 1, 2), date(2024, 1, 3)], "close": [1.0, 1.1]})).score
     page = render_report(ReportContent("title", "sub", score, (), datetime(2024, 1, 1, tzinfo=UTC), changes=("first run",)))
     assert "first run" in page
     assert "<script" not in page
+
+
+def test_what_is_worst_is_shown_and_what_is_close_is_not_rounded_up(hostile: Checked) -> None:
+    day = date(2024, 1, 2)
+    mild = [Finding("mild", "A", day, day, 1, Severity.LOW, 0.5) for _ in range(250)]
+    bad = Finding("bad", "worst\ud800\u202e", day, day, 1, Severity.CRITICAL, 0.9)
+    score = replace(hostile.score, value=Fraction(8496, 100))
+    page = render_report(
+        ReportContent("t", "s", score, (*mild, bad), datetime(2024, 1, 1, tzinfo=UTC), facts=(("f", "A" * 10_000),))
+    )
+    assert "worst" in page.encode().decode()
+    assert "\u202e" not in page
+    assert "84.9 <small>" in page
+    assert "A" * 1_000 not in page
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_nothing_is_wider_than_a_phone(hostile: Checked, tmp_path: Path, chromium: str) -> None:
+    from playwright.sync_api import sync_playwright
+
+    path = write_check_report(hostile, tmp_path / "r.html")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        browser.close()
 
 
 @pytest.mark.browser

@@ -11,6 +11,7 @@ import workbench as wb
 from workbench.figures.prices import prices
 from workbench.figures.profile import columns, coverage, missing_map, returns_histogram
 from workbench.figures.score import dimensions, loss_map, waterfall
+from workbench.figures.theme import score_text
 from workbench.figures.trend import score_trend
 from workbench.model.names import Kind
 
@@ -52,7 +53,7 @@ def test_the_score_is_drawn_whether_points_were_lost_or_not() -> None:
     for score in (clean, spoilt):
         for draw in (waterfall, dimensions, loss_map):
             assert draw(score).layout.meta["alt"]
-    assert f"{float(spoilt):.1f}" in waterfall(spoilt).layout.meta["alt"]
+    assert score_text(spoilt.value) in waterfall(spoilt).layout.meta["alt"]
 
 
 def test_many_rows_are_drawn_as_few_and_extremes_survive() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -10,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from workbench.figures.script import plotly_script
 from workbench.model.checks import Verdict
 from workbench.model.score import Band
-from workbench.monitor.alerts import band
+from workbench.monitor.alerts import alarming_symbols, band
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from fractions import Fraction
 
     import jinja2
     import plotly.graph_objects as go
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 MOST_FINDINGS = 200
 MOST_EXPLAINED = 50
 LONGEST_CELL = 120
+LONGEST_TEXT = 600
 
 SENTENCES = {
     Band.OK: "Can be trusted: nothing of weight was found.",
@@ -76,7 +80,8 @@ def render_report(content: ReportContent) -> str:
     """
     level = band(content.score, content.findings)
     checks = [check for dimension in content.score.dimensions for check in dimension.checks]
-    return _page().render(
+    findings = sorted(content.findings, key=lambda f: (-f.severity.rank, -f.confidence, f.symbol, str(f.start)))
+    page = _page().render(
         content=content,
         score=content.score,
         level=level.value,
@@ -84,11 +89,14 @@ def render_report(content: ReportContent) -> str:
         costly=sorted((c for c in checks if c.points_lost), key=lambda c: -c.points_lost),
         silent=[c for c in checks if c.result.verdict in (Verdict.NOT_APPLICABLE, Verdict.ERROR)],
         passed=sum(c.result.verdict is Verdict.PASS for c in checks),
-        findings=content.findings[:MOST_FINDINGS],
+        findings=findings[:MOST_FINDINGS],
+        below=alarming_symbols(content.score),
         explained=content.explained[:MOST_EXPLAINED],
         figures=[(caption, _alt(figure), _embedded(figure)) for caption, figure in content.figures],
         plotly=plotly_script(),
     )
+    # Half a surrogate pair in a vendor's text has no encoding and must not fail the write.
+    return page.encode("utf-8", "replace").decode("utf-8")
 
 
 def _alt(figure: go.Figure) -> str:
@@ -108,13 +116,24 @@ def _page() -> jinja2.Template:
     surroundings = jinja2.Environment(
         loader=jinja2.PackageLoader("workbench.audit", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    surroundings.filters |= {"short": _short, "values": _values, "count": _count, "moment": _moment}
+    surroundings.filters |= {"short": _short, "values": _values, "long": _long, "cut": _cut, "count": _count, "moment": _moment}
     return surroundings.get_template("report.html.j2")
 
 
-def _short(text: object) -> str:
-    words = str(text)
-    return words if len(words) <= LONGEST_CELL else words[: LONGEST_CELL - 1] + "…"
+def _short(text: object, limit: int = LONGEST_CELL) -> str:
+    """Return text without what cannot be seen (a bidi override among it), cut."""
+    seen = (" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in str(text)[: 2 * limit])
+    words = "".join(seen)
+    return words if len(words) <= limit else words[: limit - 1] + "…"
+
+
+def _long(text: object) -> str:
+    return _short(text, LONGEST_TEXT)
+
+
+def _cut(value: Fraction) -> str:
+    """Return a score with one decimal, cut and not rounded: 84.96 is below 85 and must look it."""
+    return f"{math.floor(value * 10) / 10:.1f}"
 
 
 def _values(values: dict[str, object] | None) -> str:

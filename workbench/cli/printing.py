@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,8 @@ def printable(text: str, width: int = 40) -> str:
 
 def echo_score(document: dict[str, Any], title: str) -> None:
     """Print a score, its five dimensions, and what each check costs."""
-    typer.echo(f"\n{title}: {document['score']:.1f} of 100   (coverage {document['coverage']:.0%} of the checks)")
+    shown = math.floor(document["score"] * 10) / 10  # 84.96 is below 85 and must not read as 85.0
+    typer.echo(f"\n{title}: {shown:.1f} of 100   (coverage {document['coverage']:.0%} of the checks)")
     for name in Dimension:
         dimension = document["dimensions"][name]
         if dimension["score"] is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from workbench.figures.buckets import periods
-from workbench.figures.theme import DIMENSION_COLOURS, INK, LOSS_SCALE, MUTED, SLATE, blank, plain, say, short, words
+from workbench.figures.theme import DIMENSION_COLOURS, INK, LOSS_SCALE, MUTED, SLATE, blank, plain, say, score_text, short, words
 from workbench.model.checks import Verdict
 
 if TYPE_CHECKING:
@@ -46,15 +46,15 @@ def waterfall(score: Score) -> go.Figure:
         axis starts near the score, hence steps are to scale against each other, not against 100.
     """
     steps = _steps(score)
-    end = float(score.value)
+    end, said = float(score.value), score_text(score.value)
     if not steps:
         figure = blank("Nothing is lost", alt="No check costs any points: the score is 100.", height=180)
-        return say(figure, f"Score {end:.1f}: no check that could be evaluated costs any points.")
+        return say(figure, f"Score {said}: no check that could be evaluated costs any points.")
     worst = max(steps, key=lambda step: step.points)
     largest = f"the largest is {worst.label} with {worst.points:.2f} points"
-    alt = f"Waterfall from 100 to the score of {end:.1f} in {len(steps)} steps; {largest}."
+    alt = f"Waterfall from 100 to the score of {said} in {len(steps)} steps; {largest}."
     figure = blank("What cost points", alt=alt, height=150 + 30 * (len(steps) + 2))
-    _draw_steps(figure, steps, end)
+    _draw_steps(figure, steps, end, said)
     margin = max(0.5, (100 - end) * 0.08)
     figure.update_xaxes(title_text="score (points)", range=[max(0.0, end - margin) if end > margin else 0, 100 + margin * 1.6])
     figure.update_layout(barmode="overlay", bargap=0.35, margin={"t": 84})
@@ -91,7 +91,7 @@ def _folded(steps: list[_Step]) -> list[_Step]:
     ]
 
 
-def _draw_steps(figure: go.Figure, steps: list[_Step], end: float) -> None:
+def _draw_steps(figure: go.Figure, steps: list[_Step], end: float, said: str) -> None:
     after, level = [], 100.0
     for step in steps:
         level -= step.points
@@ -105,7 +105,7 @@ def _draw_steps(figure: go.Figure, steps: list[_Step], end: float) -> None:
             hovertext=[f"<b>{steps[i].label}</b><br>{steps[i].detail}<br>{steps[i].points:.4f} points lost" for i in at],
         )  # fmt: skip
     figure.add_scatter(
-        x=[100, end], y=[0, len(steps) + 1], mode="markers+text", showlegend=False, text=["100", f"<b>{end:.1f}</b>"],
+        x=[100, end], y=[0, len(steps) + 1], mode="markers+text", showlegend=False, text=["100", f"<b>{said}</b>"],
         textposition=["middle left", "middle right"], marker={"symbol": "diamond", "size": 11, "color": INK}, hoverinfo="skip",
         cliponaxis=False,
     )  # fmt: skip
@@ -138,7 +138,7 @@ def _value(dimension: DimensionScore) -> str:
     if dimension.score is None:
         return "not applicable"
     failed = " (a check could not run)" if dimension.verdict is Verdict.ERROR else ""
-    return f"{float(dimension.score) * 100:.1f}{failed}"
+    return f"{score_text(dimension.score * 100)}{failed}"
 
 
 def loss_map(score: Score) -> go.Figure:
