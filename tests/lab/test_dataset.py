@@ -92,6 +92,20 @@ def test_a_corrected_file_replaces_its_rows_and_the_past_stays_readable(tmp_path
     assert len(data.read()) == 4
 
 
+def test_the_score_of_a_past_moment_knows_no_later_quarantine(tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    data = a_lab(tmp_path, ROWS)["mine"]
+    data.update()
+    then = datetime.now(UTC)
+    before = data.score(as_of=then).to_json()
+    (tmp_path / "incoming" / "AAA.csv").write_text(HEADER + "\n".join([*ROWS, "soon,1,1,1,1,1"]) + "\n")
+    data.update()
+    assert len(data.quarantined()) == 1
+    assert data.score(as_of=then).to_json() == before
+    assert len(data.evidence().frame) == 5
+
+
 def test_errors_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="workbench init"):
         wb.open(tmp_path)

@@ -17,7 +17,7 @@ from workbench.lab.processing import transform
 from workbench.lab.results import Arrivals, Findings, Profile, Rows, RunReport, Scored, Transformation
 from workbench.lab.run_report import write_run_report
 from workbench.lab.understanding import calendars_of, expectation, understand
-from workbench.lake import TableRef, receipts, scan, version_of
+from workbench.lake import TableRef, history, receipts, scan, version_of
 from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, RAW_TEXT, REASON, SESSION, SYMBOL
 from workbench.quality.evidence import Evidence
@@ -184,11 +184,17 @@ class Dataset:
         )
         parts = [good.collect()]
         quarantine = TableRef.quarantine(self.name)
-        if version_of(self.lake, quarantine) is not None:
-            bad = scan(self.lake, quarantine).drop(RAW_TEXT, strict=False).collect()
+        if self._existed(quarantine, as_of):
+            bad = scan(self.lake, quarantine, as_of=as_of).drop(RAW_TEXT, strict=False).collect()
             outside = pl.col(SESSION) > end if end else pl.lit(value=False)
             parts.append(bad.filter(~outside.fill_null(value=False)))
         return sort_rows(pl.concat(parts, how="diagonal_relaxed"))
+
+    def _existed(self, table: TableRef, as_of: datetime | None) -> bool:
+        """Whether anything had been recorded in a table by then; by now, where no moment is given."""
+        if version_of(self.lake, table) is None:
+            return False
+        return as_of is None or bool((history(self.lake, table)["recorded_at"] <= as_of).any())
 
     def _reference(self) -> pl.DataFrame | None:
         terms = self.contract.reference
