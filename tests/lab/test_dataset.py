@@ -103,7 +103,7 @@ def test_the_score_of_a_past_moment_knows_no_later_quarantine(tmp_path: Path) ->
     data.update()
     assert len(data.quarantined()) == 1
     assert data.score(as_of=then).to_json() == before
-    assert len(data.evidence().frame) == 5
+    assert data.gather()[1].state.rows == 5
 
 
 def test_errors_say_what_to_do(tmp_path: Path) -> None:

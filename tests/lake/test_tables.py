@@ -18,6 +18,7 @@ from workbench.lake import (
     Lake,
     Lineage,
     TableRef,
+    commits,
     history,
     replace_receipts,
     replace_sessions,
@@ -323,7 +324,7 @@ def test_endless_rivals_end_in_a_clear_error(lake: Lake, bars: Bars, lineage: Li
         return decided
 
     monkeypatch.setattr(tables, "_planned", planned)
-    monkeypatch.setattr(tables, "ATTEMPTS", 2)
+    monkeypatch.setattr(commits, "ATTEMPTS", 2)
     with pytest.raises(WorkbenchError, match="other writers"):
         replace_sessions(lake, TABLE, bars(["A"], [day]), **put)
     assert whole(lake)["close"].to_list() == [9.0]

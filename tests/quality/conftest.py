@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 from workbench.calendars import calendar
-from workbench.lab.judgement import Judgement, judge
+from workbench.lab.check import judged_rows
+from workbench.lab.judgement import Judgement
 from workbench.lab.understanding import Understood, understand
 from workbench.model.contract import Contract
-from workbench.quality.evidence import Evidence
 from workbench.transform.formats import typed_table
 from workbench.transform.standardise import Origin, standardise
 
@@ -51,9 +51,7 @@ def year() -> pl.DataFrame:
 def judged() -> Judge:
     def of(frame: pl.DataFrame, **more: object) -> Judgement:
         seen = understood(frame)
-        return judge(
-            Evidence(frame=seen.frame, contract=seen.contract, expected=seen.expected(), out_of_order=seen.out_of_order, **more)  # type: ignore[arg-type]
-        )
+        return judged_rows(seen, **more)  # type: ignore[arg-type]
 
     return of
 

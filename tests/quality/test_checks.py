@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.quality.conftest import Judge, clean_year
+from tests.quality.conftest import Judge, clean_year, understood
 from workbench.lab.judgement import Judgement
 from workbench.model.checks import Verdict
 
@@ -116,7 +116,7 @@ def test_freshness_counts_from_the_first_close_that_is_missing(year: pl.DataFram
 
 
 def test_a_reference_is_compared_cell_by_cell(year: pl.DataFrame, judged: Judge) -> None:
-    twin = judged(year).evidence.frame
+    twin = understood(year).frame
     same = judged(year, reference=twin)
     assert {checks(same)[n] for n in ("reference_agreement", "reference_correlation", "reference_rmse")} == {Verdict.PASS}
     other = judged(at(50, close=150.0, high=151.0)(year), reference=twin)

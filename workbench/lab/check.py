@@ -14,10 +14,13 @@ from workbench.lab.displays import findings_html, score_html
 from workbench.lab.documents import dataset_document, judgement_document
 from workbench.lab.judgement import Judgement, judge
 from workbench.lab.results import Scored
-from workbench.lab.understanding import Understood, expectation, understand
+from workbench.lab.understanding import Understood, understand
+from workbench.model.contract import Reference
 from workbench.model.errors import BadInput
-from workbench.model.names import EVENT_AT
-from workbench.quality.evidence import Evidence
+from workbench.model.names import EVENT_AT, REASON
+from workbench.quality.ledger import Evidence
+from workbench.quality.passes import measured
+from workbench.quality.second_opinion import compared
 from workbench.transform.formats import from_pandas, typed_table
 from workbench.transform.standardise import Origin, standardise
 
@@ -90,7 +93,7 @@ class Checked:
         """Return the document ``workbench check --json`` prints."""
         seen = self.understood
         dataset = dataset_document(
-            self.paths, self.judgement.evidence.frame, seen.contract, seen.calendar, seen.timezone, seen.inferred
+            self.paths, self.judgement.evidence.state, seen.contract, seen.calendar, seen.timezone, seen.inferred
         )
         return judgement_document(dataset, self.judgement, seen.calendars)
 
@@ -139,16 +142,40 @@ def check(
     frame, left_out = _known_by(understood.frame, as_of)
     if frame.is_empty():
         raise BadInput(f"{', '.join(paths)[:200]}: no rows at or before {as_of:%Y-%m-%dT%H:%MZ}; choose a later --as-of")
-    second = None if reference is None else _understood(_tables(reference)[1], None, calendar or understood.calendar)
+    second = (
+        None if reference is None else trusted_rows(_understood(_tables(reference)[1], None, calendar or understood.calendar))
+    )
+    return Checked(paths, understood, judged_rows(understood.of(frame), now=as_of, reference=second), as_of, left_out)
+
+
+def judged_rows(understood: Understood, *, now: datetime | None = None, reference: pl.DataFrame | None = None) -> Judgement:
+    """Measure and judge rows that are at hand.
+
+    Parameters
+    ----------
+    understood : Understood
+    now : datetime, optional
+        UTC; the moment timeliness is judged at.
+    reference : DataFrame, optional
+        Standard rows of a second opinion.
+    """
+    frame, contract = understood.frame, understood.contract
+    terms = understood.terms(now)
+    limits = contract.reference or Reference(path="")
     evidence = Evidence(
-        frame=frame,
-        contract=understood.contract,
-        expected=expectation(frame, understood.contract, understood.calendars, as_of),
-        now=as_of,
-        reference=None if second is None else second.frame.filter(pl.col("quarantine_reason").is_null()),
+        state=measured(frame, terms),
+        contract=contract,
+        terms=terms,
+        now=now,
+        opinion=None if reference is None else lambda: compared(frame, reference, terms, limits),
         out_of_order=understood.out_of_order,
     )
-    return Checked(paths, understood, judge(evidence), as_of, left_out)
+    return judge(evidence, lambda cells: frame.join(cells, on=cells.columns, how="semi", nulls_equal=True))
+
+
+def trusted_rows(understood: Understood) -> pl.DataFrame:
+    """Return the rows that are not in quarantine."""
+    return understood.frame.filter(pl.col(REASON).is_null())
 
 
 def _understood(tables: Sequence[RawTable], contract: Contract | None, calendar: str | None) -> Understood:

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from workbench.calendars import Calendar, calendar
 from workbench.ingest.files import read_paths
 from workbench.lab.arrivals import receive, source_files
 from workbench.lab.displays import frame_html
-from workbench.lab.judgement import Judgement, judge
+from workbench.lab.judgement import Judgement, judge, judged_by_states
 from workbench.lab.processing import transform
+from workbench.lab.report import sampled
 from workbench.lab.results import Arrivals, Findings, Profile, Rows, RunReport, Scored, Transformation
 from workbench.lab.run_report import write_run_report
-from workbench.lab.understanding import calendars_of, expectation, understand
-from workbench.lake import TableRef, history, receipts, scan, version_of
+from workbench.lab.states import Gathered, Snapshot, gather, snapshot
+from workbench.lab.understanding import calendars_of, understand
+from workbench.lake import TableRef, receipts, scan, version_of
 from workbench.model.errors import BadInput
-from workbench.model.names import EVENT_AT, RAW_TEXT, REASON, SESSION, SYMBOL
-from workbench.quality.evidence import Evidence
+from workbench.model.names import EVENT_AT, PRICES, REASON, SESSION, SYMBOL
+from workbench.quality.ledger import Evidence
 from workbench.quality.profile import column_profile, log_returns, missing_by_month, symbol_profile
-from workbench.quality.tally import tally
+from workbench.quality.second_opinion import Opinion, compared
+from workbench.quality.timetables import terms_of
 from workbench.transform.standardise import Origin, standardise
-from workbench.transform.structure import sort_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from workbench.lake import Lake
     from workbench.model.contract import Contract
+    from workbench.quality.terms import Terms
 
 Day = str | date | None
 
@@ -146,7 +150,16 @@ class Dataset:
         rows = scan(self.lake, table, symbols=symbols, start=_day(start), end=_day(end), columns=wanted, as_of=as_of)
         return Rows(rows.collect().sort(SYMBOL, EVENT_AT), self.contract)
 
-    def evidence(self, *, now: datetime | None = None, as_of: datetime | None = None, end: Day = None) -> Evidence:
+    def gather(
+        self,
+        *,
+        now: datetime | None = None,
+        as_of: datetime | None = None,
+        start: Day = None,
+        end: Day = None,
+        symbols: Sequence[str] | None = None,
+        fresh: bool = False,
+    ) -> tuple[Snapshot, Evidence, Gathered]:
         """Gather what a judgement of this dataset looks at.
 
         Parameters
@@ -155,76 +168,80 @@ class Dataset:
             UTC; the moment timeliness is judged at.
         as_of : datetime, optional
             Only what was recorded by then; also the default of ``now``.
-        end : date or ISO text, optional
-            The last session to look at.
+        start, end : date or ISO text, optional
+            The first and the last session to look at.
+        symbols : sequence of str, optional
+            Only these.
+        fresh : bool
+            Measure every leaf anew, whatever is stored.
         """
         moment = now or as_of
-        last = _day(end)
-        frame = self._arrived(as_of, last)
-        calendars = calendars_of(frame, self.contract)
+        snap = snapshot(self.lake, self.contract, as_of)
+        first, last = snap.span
+        until = max(last, moment.date()) if moment else last
+        terms = terms_of(self.contract, snap.fields, self._calendars(snap), (first, until))
+        gathered = gather(snap, terms, start=_day(start), end=_day(end), symbols=symbols, fresh=fresh)
         arrived = [r for r in receipts(self.lake, self.name) if as_of is None or r.received_at <= as_of]
         disorder: dict[str, int] = {}
         for receipt in arrived:
             for symbol, count in receipt.out_of_order.items():
                 disorder[symbol] = disorder.get(symbol, 0) + count
-        return Evidence(
-            frame=frame,
+        evidence = Evidence(
+            state=gathered.state,
             contract=self.contract,
-            expected=expectation(frame, self.contract, calendars, moment),
+            terms=terms,
             now=moment,
             received_at=max((r.received_at for r in arrived), default=None),
-            reference=self._reference(),
+            opinion=self._opinion(snap, terms),
             out_of_order=disorder,
         )
+        return snap, evidence, gathered
 
-    def _arrived(self, as_of: datetime | None, end: date | None) -> pl.DataFrame:
-        """Return processed and quarantined rows together: the score is of what arrived."""
-        good = scan(self.lake, TableRef.processed(self.name), as_of=as_of, end=end).with_columns(
-            pl.lit(None, dtype=pl.String).alias(REASON)
-        )
-        parts = [good.collect()]
-        quarantine = TableRef.quarantine(self.name)
-        if self._existed(quarantine, as_of):
-            bad = scan(self.lake, quarantine, as_of=as_of).drop(RAW_TEXT, strict=False).collect()
-            outside = pl.col(SESSION) > end if end else pl.lit(value=False)
-            parts.append(bad.filter(~outside.fill_null(value=False)))
-        return sort_rows(pl.concat(parts, how="diagonal_relaxed"))
+    def _calendars(self, snap: Snapshot) -> dict[str, Calendar]:
+        """Return the calendar all symbols keep, or symbol -> the one that fits its rows where the contract names none."""
+        if self.contract.frequency in ("1w", "1mo"):
+            return {}
+        if self.contract.calendar not in (None, "learned"):
+            return {"": calendar(self.contract.calendar)}
+        return calendars_of(snap.rows(columns=PRICES[self.contract.kind]), self.contract)
 
-    def _existed(self, table: TableRef, as_of: datetime | None) -> bool:
-        """Whether anything had been recorded in a table by then; by now, where no moment is given."""
-        if version_of(self.lake, table) is None:
-            return False
-        return as_of is None or bool((history(self.lake, table)["recorded_at"] <= as_of).any())
-
-    def _reference(self) -> pl.DataFrame | None:
-        terms = self.contract.reference
-        if terms is None:
+    def _opinion(self, snap: Snapshot, terms: Terms) -> Callable[[], Opinion | None] | None:
+        """Return what compares the rows with the contract's reference, when a check asks for it."""
+        limits = self.contract.reference
+        if limits is None:
             return None
-        origins = [Origin(table) for table in read_paths([self.root / terms.path])]
-        arrived = standardise(origins, kind=self.contract.kind, frequency=self.contract.frequency)
-        return understand(arrived, None, self.contract.calendar).frame.filter(pl.col(REASON).is_null())
 
-    def judge(self, *, now: datetime | None = None, as_of: datetime | None = None, end: Day = None) -> Judgement:
-        """Check, score and find; see :meth:`evidence`."""
-        return judge(self.evidence(now=now, as_of=as_of, end=end))
+        def compare() -> Opinion | None:
+            origins = [Origin(table) for table in read_paths([self.root / limits.path])]
+            arrived = standardise(origins, kind=self.contract.kind, frequency=self.contract.frequency)
+            reference = understand(arrived, None, self.contract.calendar).frame.filter(pl.col(REASON).is_null())
+            return compared(snap.rows(columns=terms.prices), reference, terms, limits)
 
-    def score(self, *, now: datetime | None = None, as_of: datetime | None = None, end: Day = None) -> Scored:
-        """Score what arrived; see :meth:`evidence`."""
-        return Scored(self.judge(now=now, as_of=as_of, end=end), self.contract.title or self.name)
+        return compare
 
-    def findings(self, *, now: datetime | None = None, as_of: datetime | None = None, end: Day = None) -> Findings:
-        """Return what is wrong, worst first; see :meth:`evidence`."""
-        return Findings(self.judge(now=now, as_of=as_of, end=end).findings)
+    def judge(self, *, findings: bool = True, **which: Any) -> Judgement:
+        """Check, score and (if asked for) find; ``which`` is as for :meth:`gather`."""
+        snap, evidence, gathered = self.gather(**which)
+        made = judge(evidence, snap.rows) if findings else judged_by_states(evidence, snap.rows)
+        return replace(made, gathered=str(gathered))
 
-    def profile(self, *, as_of: datetime | None = None, end: Day = None) -> Profile:
-        """Describe columns and symbols; see :meth:`evidence`."""
-        evidence = self.evidence(as_of=as_of, end=end)
-        counted = tally(evidence)
+    def score(self, **which: Any) -> Scored:
+        """Score what arrived; ``which`` is as for :meth:`gather`."""
+        return Scored(self.judge(**which), self.contract.title or self.name)
+
+    def findings(self, **which: Any) -> Findings:
+        """Return what is wrong, worst first; ``which`` is as for :meth:`gather`."""
+        return Findings(self.judge(**which).findings)
+
+    def profile(self, **which: Any) -> Profile:
+        """Describe columns and symbols; ``which`` is as for :meth:`gather`."""
+        made = self.judge(findings=False, **which)
+        some, ledger = sampled(made), made.ledger
         return Profile(
-            columns=column_profile(evidence),
-            symbols=symbol_profile(evidence, counted),
-            missing=missing_by_month(evidence, counted),
-            returns=log_returns(evidence),
+            columns=column_profile(some, ledger.terms.fields),
+            symbols=symbol_profile(ledger),
+            missing=missing_by_month(ledger),
+            returns=log_returns(some, self.contract.kind),
             title=self.contract.title or self.name,
         )
 

@@ -6,19 +6,19 @@ from datetime import date, datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from workbench.model.names import EVENT_AT, SESSION, SYMBOL
+from workbench.model.names import SESSION, SYMBOL
 from workbench.monitor.alerts import band
+from workbench.quality.measure import PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import polars as pl
 
     from workbench.calendars import Calendar
     from workbench.lab.judgement import Judgement
     from workbench.model.contract import Contract
     from workbench.model.findings import Explained, Finding, Incident
     from workbench.model.score import DimensionScore, Score, ScoredCheck
+    from workbench.quality.state import State
 
 
 def iso(moment: object) -> str | None:
@@ -41,26 +41,32 @@ def plain(value: object) -> object:
 
 def dataset_document(
     paths: tuple[str, ...],
-    frame: pl.DataFrame,
+    state: State,
     contract: Contract,
     calendar: str | None,
     timezone: str | None,
     inferred: tuple[str, ...],
 ) -> dict[str, Any]:
     """Describe what was checked, as the schema's ``dataset``."""
-    moments = frame[EVENT_AT if contract.is_intraday else SESSION]
+    symbols = state.series[SYMBOL].drop_nulls()
+    bounds = (state.series["from_at"], state.series["to_at"]) if contract.is_intraday else (state.sessions[SESSION],) * 2
     return {
         "paths": list(paths),
         "kind": contract.kind.value,
-        "rows": len(frame),
-        "symbols": frame[SYMBOL].drop_nulls().n_unique(),
-        "first": iso(moments.min()),
-        "last": iso(moments.max()),
+        "rows": arrived_rows(state),
+        "symbols": symbols.n_unique(),
+        "first": iso(bounds[0].min()),
+        "last": iso(bounds[1].max()),
         "frequency": contract.frequency,
         "calendar": calendar,
         "timezone": timezone,
         "inferred": list(inferred),
     }
+
+
+def arrived_rows(state: State) -> int:
+    """Return how many rows arrived, the empty ones of holidays included."""
+    return state.rows + int(state.counts.filter(state.counts["what"] == PLACEHOLDER)["count"].sum())
 
 
 def judgement_document(dataset: dict[str, Any], judgement: Judgement, calendars: Mapping[str, Calendar]) -> dict[str, Any]:
@@ -167,7 +173,7 @@ def quality_record(judgement: Judgement, session: date) -> dict[str, Any]:
         **score_document(judgement.score),
         "band": band(judgement.score, judgement.findings).value,
         "session_score": session_score(judgement, session),
-        "rows": len(judgement.evidence.frame),
+        "rows": arrived_rows(judgement.evidence.state),
         "symbols": {symbol: score for symbol, score, _ in judgement.score.by_symbol.iter_rows()},
         "findings": [finding_document(finding) for finding in judgement.findings],
     }

@@ -1,37 +1,70 @@
-"""Placed rows to a judgement: checks, score, findings. The one path that ``check`` and the pipeline share."""
+"""States to a judgement: checks, score, findings. The one path that ``check`` and the pipeline share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workbench.quality.catalogue import run_checks
-from workbench.quality.findings import find
+from workbench.quality.findings import find, worth_looking_at
+from workbench.quality.ledger import Ledger
 from workbench.quality.score import score
-from workbench.quality.tally import Tally, tally
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import polars as pl
+
     from workbench.model.findings import Explained, Finding, Incident
     from workbench.model.score import Score
-    from workbench.quality.evidence import Evidence
+    from workbench.quality.ledger import Evidence
+
+    Look = Callable[[pl.DataFrame], pl.DataFrame]
+    """``symbol, session`` to all rows that arrived of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was concluded from one body of evidence."""
+    """What was concluded from one body of evidence.
 
-    evidence: Evidence
-    tally: Tally
+    Attributes
+    ----------
+    look
+        Fetches rows again, for those who want to see them.
+    gathered
+        How much of it was read off stored states, in words; empty where nothing is stored.
+    """
+
+    ledger: Ledger
+    look: Look
     score: Score
     findings: tuple[Finding, ...]
     incidents: tuple[Incident, ...]
     explained: tuple[Explained, ...]
+    gathered: str = ""
+
+    @property
+    def evidence(self) -> Evidence:
+        """What was judged."""
+        return self.ledger.evidence
 
 
-def judge(evidence: Evidence) -> Judgement:
-    """Count, check, score and find."""
-    counted = tally(evidence)
-    results = run_checks(evidence, counted)
-    findings, incidents, explained = find(evidence, counted)
-    scored = score(results, counted.facts, evidence.contract.score)
-    return Judgement(evidence, counted, scored, findings, incidents, explained)
+def judge(evidence: Evidence, look: Look) -> Judgement:
+    """Check, score and find.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    look : callable
+        ``symbol, session`` to all rows that arrived of them. Only suspicious ones are asked for.
+    """
+    made = judged_by_states(evidence, look)
+    findings, incidents, explained = find(made.ledger, look(worth_looking_at(made.ledger)))
+    return replace(made, findings=findings, incidents=incidents, explained=explained)
+
+
+def judged_by_states(evidence: Evidence, look: Look) -> Judgement:
+    """Check and score, and find nothing: no row is looked at again."""
+    ledger = Ledger(evidence)
+    made = score(run_checks(ledger), ledger.rows, evidence.contract.score)
+    return Judgement(ledger, look, made, (), (), ())

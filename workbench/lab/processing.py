@@ -11,6 +11,7 @@ import polars as pl
 from workbench.lab.arrivals import read_arrived, standard_rows
 from workbench.lab.contracts import contract_fingerprint
 from workbench.lab.fingerprint import code_fingerprint
+from workbench.lab.states import leaf_by
 from workbench.lab.understanding import understand
 from workbench.lake import Lineage, TableRef, read_raw, receipts, replace_receipts, replace_sessions, scan, version_of
 from workbench.model.errors import BadInput
@@ -123,14 +124,15 @@ def _write_rows(
 ) -> dict[str, int]:
     processed, quarantine = TableRef.processed(contract.dataset), TableRef.quarantine(contract.dataset)
     span = None if session is None else (session, session)
+    by = leaf_by(contract)
     versions = {
         str(processed): replace_sessions(
-            lake, processed, good, sessions=span, partition_by=contract.storage.partition_by, lineage=lineage
+            lake, processed, good, sessions=span, partition_by=contract.storage.partition_by, lineage=lineage, leaf_by=by
         )
     }
     if len(bad) or version_of(lake, quarantine) is not None:
         ids = [r.id for r in arrived]
-        versions[str(quarantine)] = replace_receipts(lake, quarantine, bad, receipts=ids, lineage=lineage)
+        versions[str(quarantine)] = replace_receipts(lake, quarantine, bad, receipts=ids, lineage=lineage, leaf_by=by)
     return versions
 
 

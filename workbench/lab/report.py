@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from workbench.audit.report import ReportContent, render_report
 from workbench.figures.prices import Axes
 from workbench.figures.prices import prices as price_figure
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from workbench.lab.judgement import Judgement
 
 MOST_PRICE_FIGURES = 4
+MOST_ROWS = 2_000_000
 
 
 def write_check_report(checked: Checked, path: Path) -> Path:
@@ -111,26 +114,33 @@ def _made_by() -> tuple[tuple[str, str], ...]:
 
 
 def _figures(judgement: Judgement, timezone: str) -> tuple[tuple[str, go.Figure], ...]:
-    evidence, counted = judgement.evidence, judgement.tally
-    score = judgement.score
+    ledger, score = judgement.ledger, judgement.score
+    some = sampled(judgement)
     figures = [
         ("Where the points went", waterfall(score)),
         ("The five dimensions", dimensions(score)),
         *[(f"Prices of {symbol}", _prices(judgement, symbol, timezone)) for symbol in _worth_a_look(judgement)],
         ("Lost points by symbol and session", loss_map(score)),
-        ("Missing sessions", missing_map(missing_by_month(evidence, counted))),
-        ("Coverage", coverage(symbol_profile(evidence, counted))),
-        ("Returns", returns_histogram(log_returns(evidence))),
-        ("Columns", columns(column_profile(evidence))),
+        ("Missing sessions", missing_map(missing_by_month(ledger))),
+        ("Coverage", coverage(symbol_profile(ledger))),
+        ("Returns", returns_histogram(log_returns(some, ledger.terms.kind))),
+        ("Columns", columns(column_profile(some, ledger.terms.fields))),
     ]
     return tuple(figures)
+
+
+def sampled(judgement: Judgement) -> pl.DataFrame:
+    """Return the rows that describe the data: all of them, or those of every so many symbols where there are very many."""
+    series = judgement.evidence.state.series.select(SYMBOL, "rows").sort(SYMBOL)
+    every = max(1, judgement.evidence.state.rows // MOST_ROWS)
+    return judgement.look(series.gather_every(every).select(SYMBOL))
 
 
 def _worth_a_look(judgement: Judgement) -> list[str]:
     """Choose the symbols with the worst findings, then the lowest scores."""
     found = dict.fromkeys(f.symbol for f in judgement.findings if f.symbol)
     ranked = dict.fromkeys(judgement.score.by_symbol[SYMBOL].to_list())
-    there = set(judgement.evidence.frame[SYMBOL].drop_nulls().unique().to_list())
+    there = set(judgement.evidence.state.series[SYMBOL].drop_nulls().to_list())
     wanted = dict.fromkeys(symbol for symbol in (*found, *ranked) if symbol in there)
     return list(wanted)[:MOST_PRICE_FIGURES]
 
@@ -138,7 +148,7 @@ def _worth_a_look(judgement: Judgement) -> list[str]:
 def _prices(judgement: Judgement, symbol: str, timezone: str) -> go.Figure:
     contract = judgement.evidence.contract
     return price_figure(
-        judgement.evidence.frame,
+        judgement.look(pl.DataFrame({SYMBOL: [symbol]})),
         kind=contract.kind,
         symbol=symbol,
         findings=[f for f in judgement.findings if f.symbol == symbol],

@@ -37,7 +37,7 @@ def write_run_report(lake: Lake, contract: Contract, judgement: Judgement, *, se
     """
     metadata = lake.zone(Zone.METADATA)
     changes = _changes(judgement, session, latest(metadata, contract.dataset, outcome=Outcome.DONE))
-    facts = dataset_document((), judgement.evidence.frame, contract, contract.calendar, contract.timezone, ())
+    facts = dataset_document((), judgement.evidence.state, contract, contract.calendar, contract.timezone, ())
     version = version_of(lake, TableRef.processed(contract.dataset))
     content = report_content(
         judgement,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from workbench.calendars import Calendar, calendar, learn_calendar, name_calendar, name_intraday_calendar
 from workbench.model.contract import Contract
-from workbench.model.names import EVENT_AT, PRICES, RECEIPT, ROW, SESSION, SYMBOL, UNREADABLE, Kind
-from workbench.quality.expectation import expected_rows
+from workbench.model.names import EVENT_AT, PRICES, RECEIPT, ROW, SESSION, SYMBOL, UNREADABLE, Kind, fields_of
+from workbench.quality.timetables import terms_of
 from workbench.transform.frequency import step_minutes
 from workbench.transform.stamps import stamps_mark_ends
 from workbench.transform.standardise import OFFSET, STAMP, Arrived, place
@@ -21,6 +21,8 @@ from workbench.transform.structure import mark_quarantine, newest_of_each_key, s
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+    from workbench.quality.terms import Terms
 
 DAILY_OR_SLOWER = ("1d", "1w", "1mo")
 MOST_FITS = 200
@@ -59,22 +61,17 @@ class Understood:
         names = {c.name for c in self.calendars.values()}
         return names.pop() if len(names) == 1 else None
 
-    def expected(self, until: datetime | None = None) -> pl.DataFrame | None:
-        """Return the sessions and bars that should be there; None where nothing says so."""
-        return expectation(self.frame, self.contract, self.calendars, until)
+    def of(self, frame: pl.DataFrame) -> Understood:
+        """Return the same understanding of a part of the rows."""
+        return replace(self, frame=frame)
 
-
-def expectation(
-    frame: pl.DataFrame, contract: Contract, calendars: Mapping[str, Calendar], until: datetime | None = None
-) -> pl.DataFrame | None:
-    """List what should be there, from the rows that hold a price; see :func:`expected_rows`."""
-    if not calendars and contract.frequency not in ("1w", "1mo"):
-        return None
-    prices = [name for name in PRICES[contract.kind] if name in frame.columns]
-    with_price = frame.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in prices)) if prices else frame
-    return expected_rows(
-        with_price.select(SYMBOL, SESSION, EVENT_AT), calendars, contract.frequency, stamp=contract.stamp, until=until
-    )
+    def terms(self, until: datetime | None = None) -> Terms:
+        """Return what is to be measured; sessions are known up to ``until`` where it lies behind the last row."""
+        fields = tuple(name for name in fields_of(self.contract.kind) if name in self.frame.columns)
+        first, last = self.frame[SESSION].min(), self.frame[SESSION].max()
+        if not isinstance(first, date) or not isinstance(last, date):
+            return terms_of(self.contract, fields, {}, (date.min, date.min))
+        return terms_of(self.contract, fields, self.calendars, (first, max(last, until.date()) if until else last))
 
 
 def understand(

@@ -1,24 +1,37 @@
 """Zones, tables, versions, lineage: where data rests, and how it is read back."""
 
+from workbench.lake.chunks import columns_of, row_groups
+from workbench.lake.compaction import compact
+from workbench.lake.leaf_hash import LeafBy, content_hashes, leaf_of
+from workbench.lake.leaves import leaves
 from workbench.lake.lineage import Lineage
 from workbench.lake.raw import publish, read_raw, receipts
 from workbench.lake.reading import scan
+from workbench.lake.states import StateStore
 from workbench.lake.tables import replace_receipts, replace_sessions
 from workbench.lake.versions import history, lineage_of, version_at, version_of
 from workbench.lake.zones import Lake, TableRef, Zone, safe_name
 
 __all__ = [
     "Lake",
+    "LeafBy",
     "Lineage",
+    "StateStore",
     "TableRef",
     "Zone",
+    "columns_of",
+    "compact",
+    "content_hashes",
     "history",
+    "leaf_of",
+    "leaves",
     "lineage_of",
     "publish",
     "read_raw",
     "receipts",
     "replace_receipts",
     "replace_sessions",
+    "row_groups",
     "safe_name",
     "scan",
     "version_at",

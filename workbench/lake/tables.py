@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from workbench.lake.commits import Write, committed
 from workbench.lake.layout import PARTITION_COLUMNS, laid_out
+from workbench.lake.leaves import LEAVES, changed_leaves
 from workbench.lake.lineage import LINEAGE, Lineage
 from workbench.lake.reading import visible
-from workbench.lake.versions import CHANGE, find_table, version_of
+from workbench.lake.versions import CHANGE
 from workbench.model.contract import PartitionBy
-from workbench.model.errors import BadInput, WorkbenchError
+from workbench.model.errors import BadInput
 from workbench.model.names import RECEIPT, SESSION
 
 if TYPE_CHECKING:
@@ -24,15 +25,8 @@ if TYPE_CHECKING:
 
     from deltalake import DeltaTable
 
+    from workbench.lake.leaf_hash import LeafBy
     from workbench.lake.zones import Lake, TableRef
-
-KEEP_HISTORY: Final = {
-    "delta.logRetentionDuration": "interval 36500 days",
-    "delta.deletedFileRetentionDuration": "interval 36500 days",
-    "delta.enableExpiredLogCleanup": "false",
-}
-ROW_GROUP_ROWS: Final = 65_536  # one symbol out of 2 million rows: 5 ms, against 9 ms with the default of a million
-ATTEMPTS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +41,14 @@ class _Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class _Write:
-    """What is handed to Delta: rows, and which rows they replace (``predicate`` None: all of them)."""
+class _Job:
+    """What is to be committed: rows in place of those of a scope (None: in place of all)."""
 
     frame: pl.DataFrame
-    mode: str
-    schema_mode: str | None
-    predicate: str | None = None
+    scope: _Scope | None
+    by: PartitionBy
+    lineage: Lineage
+    leaf_by: LeafBy | None
 
 
 def replace_sessions(
@@ -64,6 +59,7 @@ def replace_sessions(
     sessions: tuple[date, date] | None,
     partition_by: PartitionBy,
     lineage: Lineage,
+    leaf_by: LeafBy | None = None,
 ) -> int:
     """Replace all rows of some sessions, in one atomic commit.
 
@@ -80,6 +76,9 @@ def replace_sessions(
         columns, types and partitioning may change too.
     partition_by : PartitionBy
     lineage : Lineage
+    leaf_by : LeafBy, optional
+        Then the commit lists the leaves that it may have changed, with their hashes; see
+        :func:`workbench.lake.leaves`.
 
     Returns
     -------
@@ -101,12 +100,12 @@ def replace_sessions(
     what stays is written again, merged in order. A session that is new goes to a file of its own.
     """
     if sessions is None:
-        return _commit(lake, table, frame, None, partition_by, lineage)
+        return _commit(lake, table, _Job(frame, None, partition_by, lineage, leaf_by))
     first, last = sessions
     inside = pl.col(SESSION).is_between(first, last)
     _require_inside(frame, inside, f"{table}: expected rows of the sessions {first} to {last}", SESSION)
     scope = _Scope(SESSION, first, last, inside, {"first": first.isoformat(), "last": last.isoformat()})
-    return _commit(lake, table, frame, scope, partition_by, lineage)
+    return _commit(lake, table, _Job(frame, scope, partition_by, lineage, leaf_by))
 
 
 def replace_receipts(
@@ -117,6 +116,7 @@ def replace_receipts(
     receipts: Sequence[str],
     lineage: Lineage,
     partition_by: PartitionBy = PartitionBy.TIME,
+    leaf_by: LeafBy | None = None,
 ) -> int:
     """Replace all rows that came with some arrivals, in one atomic commit; for quarantine.
 
@@ -138,65 +138,46 @@ def replace_receipts(
         raise BadInput(f"{table}: expected at least one receipt whose rows are to be replaced")
     inside = pl.col(RECEIPT).is_in(list(receipts))
     _require_inside(frame, inside, f"{table}: expected rows of {len(receipts)} receipt(s)", RECEIPT)
-    return _commit(lake, table, frame, _Scope(RECEIPT, min(receipts), max(receipts), inside, {}), partition_by, lineage)
+    scope = _Scope(RECEIPT, min(receipts), max(receipts), inside, {})
+    return _commit(lake, table, _Job(frame, scope, partition_by, lineage, leaf_by))
 
 
-def _commit(lake: Lake, table: TableRef, frame: pl.DataFrame, scope: _Scope | None, by: PartitionBy, lineage: Lineage) -> int:
-    """Plan and write until no other writer came between; return the new version."""
-    from deltalake.exceptions import DeltaError
+def _commit(lake: Lake, table: TableRef, job: _Job) -> int:
+    def plan(current: DeltaTable | None) -> Write:
+        return _planned(current, job, table)
 
-    change = {
-        "operation": f"replace {f'{scope.column}s' if scope else 'table'}",
-        "rows": frame.height,
-        **(scope.says if scope else {}),
-    }
-    marks = {LINEAGE: lineage.to_json(), CHANGE: json.dumps(change, sort_keys=True)}
-    for attempt in range(ATTEMPTS):
-        current = find_table(lake, table)
-        before = -1 if current is None else current.version()
-        write = _planned(current, frame, scope, by, table)
-        try:
-            _written(current or lake.path(table), write, by, marks)
-        except DeltaError as error:
-            if (now := version_of(lake, table)) is None or now == before:
-                raise WorkbenchError(f"{table}: the commit failed: {error}".replace("\n", " ")) from error
-            time.sleep(0.02 * attempt)
-        else:
-            return before + 1  # strictly: a commit at any other version would have failed
-    raise WorkbenchError(f"{table}: other writers committed {ATTEMPTS} times in between; let them finish, then run again")
+    return committed(lake, table, plan)
 
 
-def _planned(current: DeltaTable | None, frame: pl.DataFrame, scope: _Scope | None, by: PartitionBy, table: TableRef) -> _Write:
+def _planned(current: DeltaTable | None, job: _Job, table: TableRef) -> Write:
     """Decide what to write; reads the table, changes nothing."""
-    new = laid_out(frame, by)
-    if current is None:
-        return _Write(new, "error", None)
-    if scope is None:
-        return _Write(new, "overwrite", "overwrite")
-    _require_fits(current, new, by, table)
+    new, scope = laid_out(job.frame, job.by), job.scope
+    if current is None or scope is None:
+        mode, schema_mode = ("error", None) if current is None else ("overwrite", "overwrite")
+        return Write(new, _marks(job, new), mode, schema_mode, partition_by=PARTITION_COLUMNS[job.by])
+    _require_fits(current, new, job.by, table)
     rows = visible(current)
+    marks = _marks(job, new, rows)
     if not rows.filter(scope.rows).head(1).collect().height:
-        return _Write(new, "append", "merge")
+        return Write(new, marks, "append", "merge")
     low, high = _widened(current, scope)
     stays = rows.filter(pl.col(scope.column).is_between(pl.lit(low), pl.lit(high)), ~scope.rows).collect()
-    merged = laid_out(pl.concat([stays, new.drop(PARTITION_COLUMNS[by])], how="diagonal"), by)
-    return _Write(merged, "overwrite", "merge", f"{scope.column} >= {_quoted(low)} AND {scope.column} <= {_quoted(high)}")
+    merged = laid_out(pl.concat([stays, new.drop(PARTITION_COLUMNS[job.by])], how="diagonal"), job.by)
+    replaced = f"{scope.column} >= {_quoted(low)} AND {scope.column} <= {_quoted(high)}"
+    return Write(merged, marks, "overwrite", "merge", replaced)
 
 
-def _written(target: DeltaTable | Any, write: _Write, by: PartitionBy, marks: dict[str, str]) -> None:
-    from deltalake import CommitProperties, WriterProperties, write_deltalake
-
-    options: Any = {"mode": write.mode, "schema_mode": write.schema_mode, "predicate": write.predicate}
-    write_deltalake(
-        target,
-        write.frame,
-        **options,
-        partition_by=list(PARTITION_COLUMNS[by]) if write.predicate is None and write.mode != "append" else None,
-        configuration=KEEP_HISTORY if write.mode == "error" else None,
-        writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP_ROWS),
-        # No retries: with them Delta lets commits pass that it takes to be harmless; here the plan is made anew.
-        commit_properties=CommitProperties(custom_metadata=marks, max_commit_retries=0),
-    )
+def _marks(job: _Job, new: pl.DataFrame, old: pl.LazyFrame | None = None) -> dict[str, str]:
+    """Return the commit's metadata; ``old`` are the rows of the table, where not all of them are replaced."""
+    change = {
+        "operation": f"replace {f'{job.scope.column}s' if job.scope else 'table'}",
+        "rows": job.frame.height,
+        **(job.scope.says if job.scope else {}),
+    }
+    marks = {LINEAGE: job.lineage.to_json(), CHANGE: json.dumps(change, sort_keys=True)}
+    if job.leaf_by is None:
+        return marks
+    return marks | {LEAVES: changed_leaves(new, job.leaf_by, old, job.scope.rows if job.scope else None)}
 
 
 def _widened(current: DeltaTable, scope: _Scope) -> tuple[Any, Any]:
@@ -214,15 +195,26 @@ def _widened(current: DeltaTable, scope: _Scope) -> tuple[Any, Any]:
 
 def _require_fits(current: DeltaTable, new: pl.DataFrame, by: PartitionBy, table: TableRef) -> None:
     """Refuse what Delta would silently cast, or lay out otherwise than the table."""
-    lies = tuple(current.metadata().partition_columns)
-    if lies != PARTITION_COLUMNS[by]:
-        raise BadInput(f"{table}: lies in files by {', '.join(lies)}; to partition it by {by} write all of it again")
+    require_partitioning(current, by, table)
     has = pl.scan_delta(current).collect_schema()
     for name, dtype in new.schema.items():
         if name in has and has[name] != dtype:
             raise BadInput(
                 f"{table}: expected column '{name}' of type {has[name]}, found {dtype}; cast it, or write the whole table again"
             )
+
+
+def require_partitioning(current: DeltaTable, by: PartitionBy, table: TableRef) -> None:
+    """Refuse another partitioning than the table's.
+
+    Raises
+    ------
+    BadInput
+        The table lies otherwise.
+    """
+    lies = tuple(current.metadata().partition_columns)
+    if lies != PARTITION_COLUMNS[by]:
+        raise BadInput(f"{table}: lies in files by {', '.join(lies)}; to partition it by {by} write all of it again")
 
 
 def _require_inside(frame: pl.DataFrame, inside: pl.Expr, expected: str, column: str) -> None:

@@ -31,6 +31,25 @@ class Dimension(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Where:
+    """Where failures lie, and what they are out of.
+
+    Attributes
+    ----------
+    cells
+        ``symbol, session, failures`` (Int64): only where some failed; null where a check has no
+        symbol, or no session.
+    by_symbol, by_session
+        ``symbol | session, failures, total`` (Int64), of all that was counted; None where the check
+        has no such address.
+    """
+
+    cells: pl.DataFrame
+    by_symbol: pl.DataFrame | None = None
+    by_session: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """One check's outcome on one dataset.
 
@@ -45,9 +64,7 @@ class CheckResult:
     reason
         Why, for NOT_APPLICABLE and ERROR; empty otherwise.
     where
-        One row for each symbol and session that was counted: ``symbol`` (String, null where the
-        check has no symbol), ``session`` (Date, null likewise), ``failures`` and ``total``
-        (Int64). None where a check has no address at all.
+        Where failures lie; None where a check has no address at all.
     metrics
         The plain definitions beside the score (missing rate, age in hours, correlation, …).
     """
@@ -61,7 +78,7 @@ class CheckResult:
     failures: Fraction = Fraction(0)
     total: Fraction = Fraction(0)
     reason: str = ""
-    where: pl.DataFrame | None = None
+    where: Where | None = None
     metrics: dict[str, object] = field(default_factory=dict)
 
     @property

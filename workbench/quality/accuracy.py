@@ -6,115 +6,99 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.model.names import EVENT_AT, REASON, SESSION, SYMBOL
-from workbench.quality.outcome import Outcome, counted, not_applicable
+from workbench.model.checks import Where
+from workbench.model.names import SESSION, SYMBOL
+from workbench.quality.consistency import low_prices
+from workbench.quality.outcome import Outcome, by_symbol, counted, not_applicable
+from workbench.quality.rules import IMPOSSIBLE, NEGATIVE, SILENT, SILENT_MOVE, ZERO
+from workbench.quality.spread import over_sessions
 
 if TYPE_CHECKING:
-    from workbench.quality.evidence import Evidence
-    from workbench.quality.tally import Tally
+    from workbench.quality.ledger import Ledger
 
 NO_REFERENCE = "no reference to compare with; give one with --reference or in a contract"
-LEAST_PAIRS = 3
-DEFAULT_MAX_DEVIATION_BPS = 50.0
-DEFAULT_MIN_CORRELATION = 0.99
-DEFAULT_MAX_RMSE = 0.01
-_OTHER = "_reference"
+NO_SCALE = "prices go through zero: there is no relative scale to judge a jump by"
+USUALLY_SILENT = 20
+"""A symbol that lacks volume in one of so many rows, or more, is not judged by its volume."""
+DAILY_OR_SLOWER = ("1d", "1w", "1mo")
 
 
-def statistical_bounds(evidence: Evidence, tally: Tally) -> Outcome:  # noqa: ARG001 (one signature for all checks)
-    """Rows with a price that leaves its neighbours and comes back."""
-    if not tally.has("statistical_bounds"):
-        return not_applicable("prices go through zero: there is no relative scale to judge a jump by")
-    return counted(tally.of("statistical_bounds"))
+def statistical_bounds(ledger: Ledger) -> Outcome:
+    """Rows with a price that leaves its neighbours and comes back, or that can be no price at all."""
+    if not has_relative_scale(ledger):
+        return not_applicable(NO_SCALE)
+    lone = ledger.lone.unique([SYMBOL, "at"]).group_by(SYMBOL, SESSION).agg(pl.len().cast(pl.Int64).alias("failures"))
+    impossible = low_prices(ledger) if ledger.terms.allow_non_positive else ledger.cells([IMPOSSIBLE])
+    failures = pl.concat([lone, impossible]).group_by(SYMBOL, SESSION).agg(pl.col("failures").sum()).sort(SYMBOL, SESSION)
+    return counted(ledger.where(failures, of="priced"), nothing="no row holds a price")
 
 
-def historical_pattern(evidence: Evidence, tally: Tally) -> Outcome:
+def has_relative_scale(ledger: Ledger) -> bool:
+    """Whether a jump can be told in relative terms: prices are positive by promise, or nearly always in fact."""
+    if not ledger.terms.allow_non_positive or not ledger.terms.main:
+        return True
+    low = int(ledger.cells([ZERO, NEGATIVE], [ledger.terms.main])["failures"].sum())
+    return low * 100 <= int(ledger.state.series["priced"].sum())
+
+
+def historical_pattern(ledger: Ledger) -> Outcome:
     """Rows that do not behave as the symbol does: prices that stopped, moves without volume."""
-    if not tally.has("historical_pattern"):
-        return not_applicable(f"rows of {evidence.contract.frequency} have no pattern to compare with")
-    return counted(tally.of("historical_pattern"))
+    contract = ledger.evidence.contract
+    if contract.frequency == "irregular":
+        return not_applicable(f"rows of {contract.frequency} have no pattern to compare with")
+    stopped = over_sessions(ledger.standing, ledger.state)
+    failures = (
+        pl.concat([stopped, silent_moves(ledger)]).group_by(SYMBOL, SESSION).agg(pl.col("failures").sum()).sort(SYMBOL, SESSION)
+    )
+    return counted(ledger.where(failures, of="priced"), nothing="no row holds a price")
 
 
-def reference_agreement(evidence: Evidence, tally: Tally) -> Outcome:
+def silent_moves(ledger: Ledger) -> pl.DataFrame:
+    """Return ``symbol, session, failures``: bars with a range and no volume, in symbols that hardly ever lack it."""
+    moved = ledger.cells([SILENT_MOVE])
+    if ledger.evidence.contract.frequency not in DAILY_OR_SLOWER:
+        return moved.clear()
+    silent = ledger.cells([SILENT]).group_by(SYMBOL).agg(pl.col("failures").sum().alias("silent"))
+    usual = silent.join(ledger.rows[0], on=SYMBOL).filter(pl.col("silent") * USUALLY_SILENT >= pl.col("rows"))
+    return moved.join(usual, on=SYMBOL, how="anti")
+
+
+def reference_agreement(ledger: Ledger) -> Outcome:
     """Price cells that differ from the reference by more than the allowed basis points.
 
     Notes
     -----
     ``|p / r - 1| * 10 000 > max_deviation_bps``, over cells both sides have.
     """
-    pairs = _pairs(evidence, tally)
-    if pairs is None:
+    opinion = ledger.opinion
+    if opinion is None:
         return not_applicable(NO_REFERENCE)
-    terms = evidence.contract.reference
-    limit = (terms.max_deviation_bps if terms else DEFAULT_MAX_DEVIATION_BPS) / 1e4
-    fields = _common_fields(evidence)
-    apart = [((pl.col(f) / pl.col(f + _OTHER) - 1).abs() > limit).fill_null(value=False) for f in fields]
-    both = [(pl.col(f).is_not_null() & pl.col(f + _OTHER).is_not_null()) for f in fields]
-    where = pairs.group_by(SYMBOL, SESSION).agg(
-        pl.sum_horizontal(apart).sum().cast(pl.Int64).alias("failures"),
-        pl.sum_horizontal(both).sum().cast(pl.Int64).alias("total"),
-    )
-    return counted(where.sort(SYMBOL, SESSION), nothing="the reference shares no symbol and time with the data")
+    cells = opinion.cells.filter(pl.col("failures") > 0).select(SYMBOL, SESSION, "failures")
+    sums = [opinion.cells.group_by(key).agg(pl.col("failures", "total").sum()).sort(key) for key in (SYMBOL, SESSION)]
+    return counted(Where(cells, *sums), nothing="the reference shares no symbol and time with the data")
 
 
-def reference_correlation(evidence: Evidence, tally: Tally) -> Outcome:
+def reference_correlation(ledger: Ledger) -> Outcome:
     """Symbols whose returns correlate with the reference's less than promised (Pearson)."""
-    terms = evidence.contract.reference
-    least = terms.min_correlation if terms else DEFAULT_MIN_CORRELATION
-    statistic = pl.corr("log_return", "log_return" + _OTHER)
-    return _per_symbol(evidence, tally, statistic, failing=pl.col("statistic") < least, name="correlation")
+    return _by_symbol(ledger, "correlation")
 
 
-def reference_rmse(evidence: Evidence, tally: Tally) -> Outcome:
+def reference_rmse(ledger: Ledger) -> Outcome:
     """Symbols whose relative root mean square difference from the reference is larger than promised.
 
     Notes
     -----
     ``sqrt(mean((p / r - 1)**2))`` of the main price.
     """
-    terms = evidence.contract.reference
-    most = terms.max_rmse if terms else DEFAULT_MAX_RMSE
-    statistic = (pl.col("relative") ** 2).mean().sqrt()
-    return _per_symbol(evidence, tally, statistic, failing=pl.col("statistic") > most, name="rmse")
+    return _by_symbol(ledger, "rmse")
 
 
-def _common_fields(evidence: Evidence) -> list[str]:
-    reference = evidence.reference
-    return [] if reference is None else [name for name in evidence.prices if name in reference.columns]
-
-
-def _pairs(evidence: Evidence, tally: Tally) -> pl.DataFrame | None:
-    """Join trustworthy rows with the reference: on the session for daily data, on the time within a day."""
-    fields = _common_fields(evidence)
-    if evidence.reference is None or not fields:
-        return None
-    moment = EVENT_AT if evidence.contract.is_intraday else SESSION
-    wanted = list(dict.fromkeys([SYMBOL, SESSION, moment, *fields]))
-    mine = tally.rows.filter(pl.col(REASON).is_null()).select(wanted)
-    other = evidence.reference.select(SYMBOL, moment, *fields).unique([SYMBOL, moment], keep="first", maintain_order=True)
-    if mine[SYMBOL].n_unique() == 1 and other[SYMBOL].n_unique() == 1:
-        other = other.with_columns(pl.lit(mine[SYMBOL][0]).alias(SYMBOL))
-    return mine.join(other, on=[SYMBOL, moment], how="inner", suffix=_OTHER).sort(SYMBOL, moment)
-
-
-def _per_symbol(evidence: Evidence, tally: Tally, statistic: pl.Expr, *, failing: pl.Expr, name: str) -> Outcome:
-    pairs = _pairs(evidence, tally)
-    if pairs is None:
+def _by_symbol(ledger: Ledger, statistic: str) -> Outcome:
+    opinion = ledger.opinion
+    if opinion is None:
         return not_applicable(NO_REFERENCE)
-    price = _common_fields(evidence)[-1]
-    returns = [
-        (pl.col(p) / pl.col(p).shift().over(SYMBOL)).log().alias("log_return" + suffix)
-        for p, suffix in ((price, ""), (price + _OTHER, _OTHER))
-    ]
-    clean = pairs.filter((pl.col(price) > 0) & (pl.col(price + _OTHER) > 0))
-    series = clean.with_columns(*returns, (pl.col(price) / pl.col(price + _OTHER) - 1).alias("relative"))
-    table = series.group_by(SYMBOL).agg(statistic.alias("statistic"), pl.len().alias("pairs"))
-    table = table.filter((pl.col("pairs") >= LEAST_PAIRS) & pl.col("statistic").is_not_nan()).sort(SYMBOL)
-    where = table.select(
-        SYMBOL,
-        pl.lit(None, dtype=pl.Date).alias(SESSION),
-        failing.cast(pl.Int64).alias("failures"),
-        pl.lit(1).cast(pl.Int64).alias("total"),
-    )
-    by_symbol = dict(table.select(SYMBOL, "statistic").iter_rows())
-    return counted(where, nothing="the reference shares too few rows with the data", **{name: by_symbol})
+    table = opinion.symbols.drop_nulls(statistic).filter(pl.col(statistic).is_not_nan())
+    failing = table.filter(~pl.col(f"{statistic}_holds"))[SYMBOL].to_list()
+    where = by_symbol(dict.fromkeys(failing, 1), dict.fromkeys(table[SYMBOL].to_list(), 1))
+    values = dict(table.select(SYMBOL, statistic).iter_rows())
+    return counted(where, nothing="the reference shares too few rows with the data", **{statistic: values})

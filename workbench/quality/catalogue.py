@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workbench.model.contract import Contract
-    from workbench.quality.evidence import Evidence
-    from workbench.quality.tally import Tally
+    from workbench.quality.ledger import Ledger
 
 _ALL = frozenset(Kind)
 _KEYED = frozenset({Kind.BARS, Kind.VALUES})
@@ -32,7 +31,7 @@ class Check:
     dimension: Dimension
     unit: str
     tolerance: Fraction
-    evaluate: Callable[[Evidence, Tally], Outcome]
+    evaluate: Callable[[Ledger], Outcome]
     kinds: frozenset[Kind] = _ALL
     weight: Fraction = Fraction(1)
 
@@ -42,7 +41,7 @@ def _check(
     dimension: Dimension,
     unit: str,
     tolerance: float,
-    evaluate: Callable[[Evidence, Tally], Outcome],
+    evaluate: Callable[[Ledger], Outcome],
     kinds: frozenset[Kind] = _ALL,
 ) -> Check:
     return Check(name, dimension, unit, exact(tolerance), evaluate, kinds)
@@ -60,24 +59,24 @@ CHECKS: tuple[Check, ...] = (
     _check("reference_rmse", _A, "symbols", 0.5, accuracy.reference_rmse),
     _check("statistical_bounds", _A, "rows", 0.005, accuracy.statistical_bounds, _KEYED),
     _check("historical_pattern", _A, "rows", 0.015, accuracy.historical_pattern, _KEYED),
-    _check("price_positive", _K, "cells", 0.005, consistency.counted("price_positive")),
-    _check("volume_non_negative", _K, "cells", 0.005, consistency.counted("volume_non_negative")),
-    _check("ohlc_order", _K, "rows", 0.01, consistency.counted("ohlc_order"), frozenset({Kind.BARS})),
-    _check("crossed_quotes", _K, "rows", 0.01, consistency.counted("crossed_quotes"), frozenset({Kind.QUOTES})),
+    _check("price_positive", _K, "cells", 0.005, consistency.price_positive),
+    _check("volume_non_negative", _K, "cells", 0.005, consistency.volume_non_negative),
+    _check("ohlc_order", _K, "rows", 0.01, consistency.ohlc_order, frozenset({Kind.BARS})),
+    _check("crossed_quotes", _K, "rows", 0.01, consistency.crossed_quotes, frozenset({Kind.QUOTES})),
     _check("time_order", _K, "rows", 0.05, consistency.time_order),
-    _check("unique_key", _K, "rows", 0.01, consistency.counted("unique_key"), _KEYED),
+    _check("unique_key", _K, "rows", 0.01, consistency.unique_key, _KEYED),
     _check("freshness", _T, "hours", 1.0, timeliness.freshness),
     _check("update_frequency", _T, "sessions", 0.2, timeliness.update_frequency),
     _check("arrival_lag", _T, "hours", 1.0, timeliness.arrival_lag),
     _check("columns", _V, "columns", 0.2, validity.columns),
-    _check("types", _V, "cells", 0.01, consistency.counted("types")),
-    _check("ranges", _V, "cells", 0.005, consistency.counted("ranges")),
+    _check("types", _V, "cells", 0.01, validity.types),
+    _check("ranges", _V, "cells", 0.005, validity.ranges),
     _check("formats", _V, "rows", 0.01, validity.formats),
     _check("references", _V, "rows", 0.02, validity.references),
 )
 
 
-def run_checks(evidence: Evidence, tally: Tally) -> tuple[CheckResult, ...]:
+def run_checks(ledger: Ledger) -> tuple[CheckResult, ...]:
     """Evaluate every check that fits the dataset's kind.
 
     A check that raises is an ERROR and counts as lost; it never disappears.
@@ -87,13 +86,13 @@ def run_checks(evidence: Evidence, tally: Tally) -> tuple[CheckResult, ...]:
     BadInput
         The contract tunes a check that does not exist.
     """
-    contract = evidence.contract
+    contract = ledger.evidence.contract
     names = [check.name for check in CHECKS]
     for name in contract.checks:
         if name not in names:
             raise BadInput(f"contract {contract.dataset}: unknown check '{name}' under [checks]{did_you_mean(name, names)}")
     relevant = (_tuned(check, contract) for check in CHECKS if contract.kind in check.kinds)
-    return tuple(_evaluate(check, evidence, tally) for check in relevant)
+    return tuple(_evaluate(check, ledger) for check in relevant)
 
 
 def _tuned(check: Check, contract: Contract) -> Check:
@@ -105,9 +104,9 @@ def _tuned(check: Check, contract: Contract) -> Check:
     return Check(check.name, check.dimension, check.unit, tolerance, check.evaluate, check.kinds, weight)
 
 
-def _evaluate(check: Check, evidence: Evidence, tally: Tally) -> CheckResult:
+def _evaluate(check: Check, ledger: Ledger) -> CheckResult:
     try:
-        outcome = check.evaluate(evidence, tally)
+        outcome = check.evaluate(ledger)
         verdict = outcome.verdict
     except Exception as error:  # noqa: BLE001 (the one place that turns a failing check into an ERROR)
         outcome = not_applicable(f"{type(error).__name__}: {error}".splitlines()[0])

@@ -6,37 +6,74 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.model.names import SESSION, SYMBOL
-from workbench.quality.outcome import Outcome, not_applicable
-from workbench.quality.outcome import counted as sum_up
-from workbench.quality.tally import ROWS
+from workbench.model.names import SYMBOL
+from workbench.quality.outcome import Outcome, by_symbol, counted, not_applicable
+from workbench.quality.rules import CONFLICT, CROSSED, DISORDERED, DUPLICATE, EMPTY, INCOMPLETE, NEGATIVE, UNREADABLE, ZERO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from workbench.quality.ledger import Ledger
 
-    from workbench.quality.evidence import Evidence
-    from workbench.quality.tally import Tally
-
-
-def counted(check: str) -> Callable[[Evidence, Tally], Outcome]:
-    """Return the function of a check whose row rules have counted everything already."""
-
-    def evaluate(evidence: Evidence, tally: Tally) -> Outcome:
-        if not tally.has(check):
-            return not_applicable(f"the contract or the columns of {evidence.contract.kind} do not ask for it")
-        return sum_up(tally.of(check))
-
-    return evaluate
+RARE: int = 100
+"""Where values may go below zero, a zero still fails in a symbol that has one in so many cells, or fewer."""
 
 
-def time_order(evidence: Evidence, tally: Tally) -> Outcome:
-    """Rows that arrived behind a later one of their symbol, out of all rows."""
-    rows = tally.facts.group_by(SYMBOL).agg(pl.col(ROWS).sum().alias("total")).sort(SYMBOL)
-    late = [evidence.out_of_order.get(symbol, 0) for symbol in rows[SYMBOL]]
-    where = rows.select(
-        SYMBOL,
-        pl.lit(None, dtype=pl.Date).alias(SESSION),
-        pl.Series("failures", late, dtype=pl.Int64),
-        pl.col("total").cast(pl.Int64),
+def price_positive(ledger: Ledger) -> Outcome:
+    """Prices of zero or less; where they may be negative, zeros in a symbol that hardly ever comes near.
+
+    A missing value is often written as zero.
+    """
+    prices = ledger.terms.prices
+    if not prices:
+        return not_applicable("no price columns")
+    return counted(ledger.where(low_prices(ledger), each=len(prices), exempt=ledger.cells([EMPTY, UNREADABLE], prices)))
+
+
+def low_prices(ledger: Ledger) -> pl.DataFrame:
+    """Return ``symbol, session, failures``: price cells that are too low to be one."""
+    prices = ledger.terms.prices
+    if not ledger.terms.allow_non_positive:
+        return ledger.cells([ZERO, NEGATIVE], prices)
+    low = ledger.cells([ZERO, NEGATIVE], prices).group_by(SYMBOL).agg(pl.col("failures").sum().alias("low"))
+    share = low.join(ledger.rows[0], on=SYMBOL, how="left", nulls_equal=True)
+    rare = share.filter(pl.col("low") * RARE < pl.col("rows") * len(prices))
+    return ledger.cells([ZERO], prices).join(rare, on=SYMBOL, how="semi", nulls_equal=True)
+
+
+def volume_non_negative(ledger: Ledger) -> Outcome:
+    """Volumes and sizes below zero."""
+    sizes = ledger.terms.sizes
+    if not sizes:
+        return not_applicable("no column of volumes or sizes")
+    where = ledger.where(ledger.cells([NEGATIVE], sizes), each=len(sizes), exempt=ledger.cells([EMPTY, UNREADABLE], sizes))
+    return counted(where)
+
+
+def ohlc_order(ledger: Ledger) -> Outcome:
+    """Bars that break one of five inequalities: the high is highest, the low lowest, open and close between.
+
+    Notes
+    -----
+    Half a cent, or half a basis point of small prices, is allowed to sources that round.
+    """
+    if len(ledger.terms.prices) < 2:
+        return not_applicable("a single price cannot be out of order")
+    return counted(
+        ledger.where(ledger.cells([DISORDERED]), exempt=ledger.cells([INCOMPLETE])), nothing="no bar has all of its prices"
     )
-    return sum_up(where)
+
+
+def crossed_quotes(ledger: Ledger) -> Outcome:
+    """Quotes whose bid lies above the ask."""
+    return counted(ledger.where(ledger.cells([CROSSED]), exempt=ledger.cells([EMPTY, UNREADABLE], ["bid"])))
+
+
+def unique_key(ledger: Ledger) -> Outcome:
+    """Rows that repeat symbol and time."""
+    return counted(ledger.where(ledger.cells([DUPLICATE, CONFLICT])))
+
+
+def time_order(ledger: Ledger) -> Outcome:
+    """Rows that arrived behind a later one of their symbol, out of all rows."""
+    rows = dict(ledger.rows[0].select(SYMBOL, "rows").drop_nulls().iter_rows())
+    late = {symbol: count for symbol, count in ledger.evidence.out_of_order.items() if symbol in rows}
+    return counted(by_symbol(late, rows))

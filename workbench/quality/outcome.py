@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from workbench.model.checks import Verdict
+import polars as pl
+
+from workbench.model.checks import Verdict, Where
+from workbench.model.names import SESSION, SYMBOL
 
 if TYPE_CHECKING:
-    import polars as pl
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class Outcome:
 
     failures: Fraction = Fraction(0)
     total: Fraction = Fraction(0)
-    where: pl.DataFrame | None = None
+    where: Where | None = None
     reason: str = ""
     metrics: dict[str, object] = field(default_factory=dict)
 
@@ -35,16 +38,43 @@ def not_applicable(reason: str) -> Outcome:
     return Outcome(reason=reason)
 
 
-def counted(where: pl.DataFrame, *, nothing: str = "nothing to count", **metrics: object) -> Outcome:
-    """Sum a frame of ``symbol, session, failures, total`` into an outcome.
+def counted(where: Where, *, nothing: str = "nothing to count", **metrics: object) -> Outcome:
+    """Sum what was counted into an outcome.
 
     Parameters
     ----------
-    where : DataFrame
+    where : Where
+        With totals by symbol or by session, or both.
     nothing : str
         The reason given where the total is zero.
     """
-    failures, total = (int(where[name].sum() or 0) for name in ("failures", "total"))
+    totals = where.by_symbol if where.by_symbol is not None else where.by_session
+    failures, total = (0, 0) if totals is None else (int(totals[name].sum()) for name in ("failures", "total"))
     if not total:
         return not_applicable(nothing)
     return Outcome(Fraction(failures), Fraction(total), where, metrics=metrics)
+
+
+def by_symbol(failures: Mapping[str, int], totals: Mapping[str, int]) -> Where:
+    """Return counts that have a symbol and no session."""
+    table = pl.DataFrame(
+        {SYMBOL: list(totals), "failures": [failures.get(s, 0) for s in totals], "total": list(totals.values())},
+        schema={SYMBOL: pl.String, "failures": pl.Int64, "total": pl.Int64},
+    )
+    cells = table.filter(pl.col("failures") > 0).select(SYMBOL, pl.lit(None, dtype=pl.Date).alias(SESSION), "failures")
+    return Where(cells, by_symbol=table)
+
+
+def by_session(sessions: pl.Series, failing: pl.Series) -> Where:
+    """Return counts of whole sessions, each of which fails or does not.
+
+    Parameters
+    ----------
+    sessions : Series of Date
+    failing : Series of Boolean, of the same length
+    """
+    table = pl.DataFrame({SESSION: sessions, "failures": failing.cast(pl.Int64)}).with_columns(
+        pl.lit(1, dtype=pl.Int64).alias("total")
+    )
+    cells = table.filter(pl.col("failures") > 0).select(pl.lit(None, dtype=pl.String).alias(SYMBOL), SESSION, "failures")
+    return Where(cells, by_session=table)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from workbench.model.names import SESSION, SYMBOL
-from workbench.quality.tally import SEEN
+from workbench.quality.attendance import days_of_masks
+from workbench.quality.grids import MOVE_STEP, SQUARE_STEP
 from workbench.transform.features import main_price
 
 if TYPE_CHECKING:
-    from workbench.quality.evidence import Evidence
-    from workbench.quality.tally import Tally
+    from workbench.model.names import Kind
+    from workbench.quality.ledger import Ledger
 
 MOST_RETURNS = 200_000
 
 
-def column_profile(evidence: Evidence) -> pl.DataFrame:
+def column_profile(frame: pl.DataFrame, fields: tuple[str, ...]) -> pl.DataFrame:
     """Describe each numeric column.
 
     Returns
@@ -26,7 +28,6 @@ def column_profile(evidence: Evidence) -> pl.DataFrame:
         ``column, rows, missing, missing_share, min, p01, median, p99, max``; quantiles are of the
         values that are there, linearly interpolated.
     """
-    frame = evidence.frame
     rows = [
         {
             "column": name,
@@ -39,7 +40,7 @@ def column_profile(evidence: Evidence) -> pl.DataFrame:
             "p99": frame[name].quantile(0.99, "linear"),
             "max": frame[name].max(),
         }
-        for name in evidence.fields
+        for name in fields
     ]
     schema = {"column": pl.String, "rows": pl.Int64, "missing": pl.Int64} | dict.fromkeys(
         ("missing_share", "min", "p01", "median", "p99", "max"), pl.Float64
@@ -47,56 +48,55 @@ def column_profile(evidence: Evidence) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema)
 
 
-def symbol_profile(evidence: Evidence, tally: Tally) -> pl.DataFrame:
-    """Describe each symbol.
+def symbol_profile(ledger: Ledger) -> pl.DataFrame:
+    """Describe each symbol, from states alone.
 
     Returns
     -------
     DataFrame
         ``symbol, rows, first, last`` (sessions), ``sessions`` (with a price), ``expected`` (null
-        where not known), ``return_std`` (of log returns, per row); worst covered first.
+        where not known), ``return_std`` (of simple returns, per row; moves beyond ±100 % count as 100 %).
     """
-    facts = tally.facts.filter(pl.col(SYMBOL).is_not_null())
-    seen = facts.group_by(SYMBOL).agg(
-        pl.col("rows").sum(),
-        pl.col(SESSION).min().alias("first"),
-        pl.col(SESSION).max().alias("last"),
-        (pl.col(SEEN) > 0).sum().cast(pl.Int64).alias("sessions"),
-    )
-    spread = log_returns(evidence).group_by(SYMBOL).agg(pl.col("return").std().alias("return_std"))
-    expected = _expected_sessions(evidence)
-    return seen.join(expected, on=SYMBOL, how="left").join(spread, on=SYMBOL, how="left").select(
-        SYMBOL, "rows", "first", "last", "sessions", "expected", "return_std"
-    ).sort(SYMBOL)  # fmt: skip
+    series = ledger.state.series.filter(pl.col(SYMBOL).is_not_null())
+    days = ledger.state.days.group_by(SYMBOL).agg(pl.col("mask").bitwise_count_ones().sum().cast(pl.Int64).alias("sessions"))
+    count = (series["returns"].to_numpy().sum(axis=1) if len(series) else np.zeros(0)).astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = series["moves"].to_numpy() * MOVE_STEP / count
+        variance = (series["squares"].to_numpy() * SQUARE_STEP - count * mean**2) / (count - 1)
+    spread = pl.Series("return_std", np.sqrt(np.maximum(variance, 0)), nan_to_null=True)
+    described = series.select(
+        SYMBOL, "rows", pl.col("first_session").alias("first"), pl.col("last_session").alias("last"), spread
+    ).with_columns(pl.when(pl.Series(count > 1)).then("return_std"))  # fmt: skip
+    known = described.join(days, on=SYMBOL, how="left").join(_expected_sessions(ledger), on=SYMBOL, how="left")
+    return known.select(SYMBOL, "rows", "first", "last", "sessions", "expected", "return_std").sort(SYMBOL)
 
 
-def _expected_sessions(evidence: Evidence) -> pl.DataFrame:
-    if evidence.expected is None:
+def _expected_sessions(ledger: Ledger) -> pl.DataFrame:
+    """Return how many sessions each symbol should have between its first and its last."""
+    if ledger.attendance is None:
         return pl.DataFrame(schema={SYMBOL: pl.String, "expected": pl.Int64})
-    due = (
-        evidence.expected
-        if evidence.contract.frequency == "irregular"
-        else evidence.expected.filter(pl.col("bars").is_not_null())
-    )
-    return due.group_by(SYMBOL).agg(pl.len().cast(pl.Int64).alias("expected"))
+    return _due_sessions(ledger).group_by(SYMBOL).agg(pl.len().cast(pl.Int64).alias("expected"))
 
 
-def log_returns(evidence: Evidence) -> pl.DataFrame:
+def _due_sessions(ledger: Ledger) -> pl.DataFrame:
+    """Return ``symbol, session, is_absent`` of every session that is due of a symbol."""
+    due = ledger.attendance
+    days = days_of_masks(ledger.state.days.filter(pl.col(SYMBOL).is_not_null()).select(SYMBOL, "month", "mask"))
+    if due is None:
+        return days.clear().with_columns(pl.lit(value=True).alias("is_absent"))
+    seen = days.filter(pl.col(SESSION).is_in(due.sessions.implode())).with_columns(pl.lit(value=False).alias("is_absent"))
+    return pl.concat([seen, due.absent.select(SYMBOL, SESSION, pl.lit(value=True).alias("is_absent"))])
+
+
+def missing_by_month(ledger: Ledger) -> pl.DataFrame:
+    """Return ``symbol, period`` (first day of a month), ``missing_share`` of expected sessions, from states alone."""
+    by_month = _due_sessions(ledger).group_by(SYMBOL, pl.col(SESSION).dt.truncate("1mo").alias("period"))
+    return by_month.agg(pl.col("is_absent").mean().alias("missing_share")).sort(SYMBOL, "period")
+
+
+def log_returns(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     """Return ``symbol, return`` (logarithmic) of trustworthy rows, thinned evenly where there are very many."""
-    price = main_price(evidence.contract.kind)
-    usable = evidence.frame.filter(pl.col("quarantine_reason").is_null() & (price > 0))
+    price = main_price(kind)
+    usable = frame.filter(pl.col("quarantine_reason").is_null() & (price > 0))
     series = usable.select(SYMBOL, (price.log() - price.log().shift().over(SYMBOL)).alias("return")).drop_nulls()
     return series.gather_every(max(1, len(series) // MOST_RETURNS))
-
-
-def missing_by_month(evidence: Evidence, tally: Tally) -> pl.DataFrame:
-    """Return ``symbol, period`` (first day of a month), ``missing_share`` of expected sessions."""
-    if evidence.expected is None:
-        return pl.DataFrame(schema={SYMBOL: pl.String, "period": pl.Date, "missing_share": pl.Float64})
-    seen = tally.facts.filter(pl.col(SEEN) > 0).select(SYMBOL, SESSION, pl.lit(value=True).alias("is_seen"))
-    due = evidence.expected.filter(pl.col("bars").is_not_null() | pl.lit(evidence.contract.frequency == "irregular"))
-    both = due.join(seen, on=[SYMBOL, SESSION], how="left")
-    by_month = both.group_by(SYMBOL, pl.col(SESSION).dt.truncate("1mo").alias("period")).agg(
-        pl.col("is_seen").is_null().mean().alias("missing_share")
-    )
-    return by_month.sort(SYMBOL, "period")

@@ -1,187 +1,169 @@
-"""The one idea of this room: a rule is an expression that becomes a boolean column, and what is counted is summed.
+"""A rule says which rows fail: a function from arrays to positions. What is counted is summed; what is found is looked at.
 
-Each rule says where a field (or, under the key ``ROW_ITSELF``, a row) fails. All rules of a contract
-go into one lazy plan; checks read the sums, findings read the columns.
+Each rule first screens its columns with a minimum, a maximum or one comparison; only where that
+fires are cells looked at one by one. The measure counts the positions, findings describe them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
-from operator import and_, or_
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-import polars as pl
+import numpy as np
 
-from workbench.model.findings import Severity
-from workbench.model.names import REASON, SYMBOL, UNREADABLE, Kind
-from workbench.transform.structure import CONFLICTING_DUPLICATE, EXACT_DUPLICATE, INFINITE_VALUE
+from workbench.model.names import Kind
+from workbench.quality.rows import NOWHERE
+from workbench.quality.terms import NEVER
 
 if TYPE_CHECKING:
-    from workbench.quality.evidence import Evidence
+    from collections.abc import Iterator
 
-ROW_ITSELF = ""
-HUGE = 1e12
-RARE_SHARE = 0.01
-HALF_TICK = 0.005
+    from numpy.typing import NDArray
+
+    from workbench.quality.rows import Positions, Rows
+    from workbench.quality.terms import Terms
+
+HUGE: Final = 1e12
+HALF_TICK: Final = 0.005
 """Rounding of sources that print cents: a high may lie this much below the close."""
 
+EMPTY: Final = "empty"
+UNREADABLE: Final = "unreadable"
+OUT_OF_RANGE: Final = "out_of_range"
+ZERO: Final = "zero"
+NEGATIVE: Final = "negative"
+HIGH_BELOW: Final = "high_below"
+LOW_ABOVE: Final = "low_above"
+DISORDERED: Final = "disordered"
+INCOMPLETE: Final = "incomplete"
+CROSSED: Final = "crossed"
+DUPLICATE: Final = "duplicate"
+CONFLICT: Final = "conflict"
+SILENT: Final = "silent"
+SILENT_MOVE: Final = "silent_move"
+IMPOSSIBLE: Final = "impossible"
+UNPRICED: Final = "unpriced"
+LOST: Final = "lost"
 
-@dataclass(frozen=True, slots=True)
-class RowRule:
-    """Where rows fail.
+Failing = tuple[str, str, "Positions"]
+"""What fails, in which field (empty where the row as a whole does), at which ascending positions."""
 
-    Attributes
+
+def failing(rows: Rows, terms: Terms) -> Iterator[Failing]:
+    """Yield where rows fail, rule by rule; what nothing fails is not yielded.
+
+    Parameters
     ----------
-    check
-        The check whose failures it counts.
-    kind
-        The name its findings carry.
-    fails
-        Field -> expression, true where that field fails; never null.
-    counted
-        How many units of the check a row holds.
-    per_cell
-        Whether each failing field counts, or the row once.
-    is_reported
-        Whether it makes findings; false where another rule already reports the same cells.
-    """
-
-    check: str
-    kind: str
-    severity: Severity
-    confidence: float
-    fails: dict[str, pl.Expr]
-    counted: pl.Expr
-    per_cell: bool = False
-    is_reported: bool = True
-
-    def flags(self) -> list[pl.Expr]:
-        """Return the expressions under the names their columns have."""
-        return [expr.alias(self.flag_name(name)) for name, expr in self.fails.items()]
-
-    def flag_name(self, field: str) -> str:
-        """Return the name of the boolean column of one field."""
-        return f"{self.check}/{self.kind}/{field}"
-
-
-def rules_for(evidence: Evidence) -> list[RowRule]:
-    """Return the row rules that a dataset's kind and columns allow, in the order of the catalogue."""
-    kind = evidence.contract.kind
-    rules = [missing_values(evidence), unreadable_cells(evidence), value_ranges(evidence)]
-    rules.append(price_positive(evidence))
-    if evidence.sizes:
-        rules.append(size_non_negative(evidence))
-    if kind is Kind.BARS and len(evidence.prices) > 1:
-        rules.append(ohlc_order(evidence))
-    if kind is Kind.QUOTES:
-        rules.append(crossed_quotes())
-    if kind in (Kind.BARS, Kind.VALUES):
-        rules += [conflicting_duplicates(), exact_duplicates()]
-    return rules
-
-
-def _no(expr: pl.Expr) -> pl.Expr:
-    return expr.fill_null(value=False)
-
-
-def _is_unreadable(field: str) -> pl.Expr:
-    return _no(("," + pl.col(UNREADABLE) + ",").str.contains(f",{field},", literal=True))
-
-
-def _cells(fields: tuple[str, ...]) -> pl.Expr:
-    return reduce(lambda a, b: a + b, [pl.col(name).is_not_null().cast(pl.Int64) for name in fields], pl.lit(0, dtype=pl.Int64))
-
-
-def missing_values(evidence: Evidence) -> RowRule:
-    """Price and size cells that hold nothing."""
-    fields = (*evidence.prices, *evidence.sizes)
-    fails = {name: pl.col(name).is_null() & ~_is_unreadable(name) for name in fields}
-    return RowRule("missing_values", "missing_value", Severity.MEDIUM, 0.99, fails, pl.lit(len(fields)), per_cell=True)
-
-
-def unreadable_cells(evidence: Evidence) -> RowRule:
-    """Cells whose text is no number."""
-    fields = evidence.fields
-    fails = {name: _is_unreadable(name) for name in fields}
-    return RowRule("types", "missing_value", Severity.MEDIUM, 0.99, fails, pl.lit(len(fields)), per_cell=True)
-
-
-def value_ranges(evidence: Evidence) -> RowRule:
-    """Infinite and absurdly large numbers, and values outside the contract's ranges."""
-    fails: dict[str, pl.Expr] = {}
-    for name in evidence.fields:
-        outside = pl.col(name).is_infinite() | (pl.col(name).abs() > HUGE)
-        if name in evidence.contract.ranges:
-            low, high = evidence.contract.ranges[name]
-            outside = outside | ~pl.col(name).is_between(low, high)
-        fails[name] = _no(outside)
-    return RowRule("ranges", "out_of_range", Severity.HIGH, 0.99, fails, _cells(evidence.fields), per_cell=True)
-
-
-def price_positive(evidence: Evidence) -> RowRule:
-    """Prices of zero or less; where they may be negative, zeros in a symbol that hardly ever comes near.
-
-    A missing value is often written as zero.
-    """
-    fails = {name: _no(pl.col(name) <= 0) for name in evidence.prices}
-    if evidence.contract.allow_non_positive:
-        rare = {name: (pl.col(name) <= 0).mean().over(SYMBOL) < RARE_SHARE for name in evidence.prices}
-        fails = {name: _no((pl.col(name) == 0) & rare[name]) for name in evidence.prices}
-    return RowRule("price_positive", "non_positive", Severity.HIGH, 0.97, fails, _cells(evidence.prices), per_cell=True)
-
-
-def impossible_prices(evidence: Evidence) -> RowRule:
-    """Rows with a price of zero or less: no price of theirs can be right, whatever the neighbours say."""
-    fails = price_positive(evidence).fails
-    return RowRule("statistical_bounds", "non_positive", Severity.HIGH, 0.97, fails, pl.lit(1), is_reported=False)
-
-
-def size_non_negative(evidence: Evidence) -> RowRule:
-    """Volumes and sizes below zero."""
-    fails = {name: _no(pl.col(name) < 0) for name in evidence.sizes}
-    return RowRule("volume_non_negative", "non_positive", Severity.HIGH, 0.99, fails, _cells(evidence.sizes), per_cell=True)
-
-
-def ohlc_order(evidence: Evidence) -> RowRule:
-    """Bars that break one of five inequalities: the high is highest, the low lowest, open and close between.
+    rows : Rows
+    terms : Terms
 
     Notes
     -----
-    Half a cent, or half a basis point of small prices, is allowed to sources that round.
+    ``empty``, ``unreadable``, ``out_of_range``, ``zero`` and ``negative`` are of a field; the others
+    of a row: ``disordered`` (one of the five inequalities of a bar), ``high_below`` and ``low_above``
+    (which of its fields breaks them), ``incomplete`` (a bar that lacks a price), ``crossed`` (bid
+    above ask), ``duplicate`` and ``conflict``, ``silent`` (no volume) and ``silent_move`` (none, and
+    a range), ``impossible`` (a price of zero or less), ``unpriced`` (no price at all), ``lost`` (no time,
+    or no symbol).
     """
-    prices = evidence.prices
-    slack = pl.min_horizontal(pl.lit(HALF_TICK), pl.max_horizontal(prices).abs() * 5e-5)
-    others = [name for name in prices if name not in ("high", "low")]
-    fails: dict[str, pl.Expr] = {}
-    if "high" in prices:
-        below = [pl.col("high") < pl.col(name) - slack for name in (*others, *(("low",) if "low" in prices else ()))]
-        fails["high"] = _no(reduce(or_, [_no(expr) for expr in below]))
-    if "low" in prices:
-        above = [pl.col("low") > pl.col(name) + slack for name in others]
-        fails["low"] = _no(reduce(or_, [_no(expr) for expr in above]))
-    complete = reduce(and_, [pl.col(name).is_not_null() for name in prices])
-    return RowRule("ohlc_order", "ohlc_order", Severity.MEDIUM, 0.99, fails, complete.cast(pl.Int64))
+    rules = (_cells, _bars, _quotes, _volume, _keys)
+    yield from ((what, field, at) for rule in rules for what, field, at in rule(rows, terms) if len(at))
 
 
-def crossed_quotes() -> RowRule:
-    """Quotes whose bid lies above the ask."""
-    fails = {"bid": _no(pl.col("bid") > pl.col("ask"))}
-    return RowRule("crossed_quotes", "crossed_quote", Severity.MEDIUM, 0.95, fails, _cells(("bid",)))
+def _cells(rows: Rows, terms: Terms) -> Iterator[Failing]:
+    bounds = {name: (low, high) for name, low, high in terms.ranges}
+    impossible: list[Positions] = []
+    for name in terms.fields:
+        values = rows.values[name]
+        unreadable = rows.unreadable.get(name, NOWHERE)
+        if name in rows.has_nulls:
+            yield EMPTY, name, np.setdiff1d(np.flatnonzero(np.isnan(values)), unreadable, assume_unique=True)
+        yield UNREADABLE, name, unreadable
+        least, most = _extent(values)
+        low, high = bounds.get(name, (-HUGE, HUGE))
+        if least < max(low, -HUGE) or most > min(high, HUGE):
+            yield OUT_OF_RANGE, name, np.flatnonzero((values < max(low, -HUGE)) | (values > min(high, HUGE)))
+        is_price = name in terms.prices
+        if least < 0 and (is_price or name in terms.sizes):
+            yield NEGATIVE, name, np.flatnonzero(values < 0)
+        if least <= 0 and is_price:
+            yield ZERO, name, np.flatnonzero(values == 0)
+            impossible.append(np.flatnonzero(values <= 0))
+    yield IMPOSSIBLE, "", reduce(np.union1d, impossible, NOWHERE)
+    gaps = [np.isnan(rows.values[name]) for name in terms.prices if name in rows.has_nulls]
+    if gaps and len(gaps) == len(terms.prices):
+        yield UNPRICED, "", np.flatnonzero(np.logical_and.reduce(gaps))
 
 
-def exact_duplicates() -> RowRule:
-    """Rows that repeat symbol, time and values of another."""
-    fails = {ROW_ITSELF: _no(pl.col(REASON) == EXACT_DUPLICATE)}
-    return RowRule("unique_key", "duplicate_key", Severity.MEDIUM, 0.99, fails, pl.lit(1))
+def _extent(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the least and the greatest value, 0 and 0 where there is none."""
+    if not len(values):
+        return 0.0, 0.0
+    least, most = float(values.min()), float(values.max())
+    if not np.isnan(least):  # the least of values with an empty cell is NaN
+        return least, most
+    there = values[~np.isnan(values)]
+    return (float(there.min()), float(there.max())) if len(there) else (0.0, 0.0)
 
 
-def conflicting_duplicates() -> RowRule:
-    """Rows that repeat symbol and time with other values."""
-    fails = {ROW_ITSELF: _no(pl.col(REASON) == CONFLICTING_DUPLICATE)}
-    return RowRule("unique_key", "conflicting_duplicate", Severity.HIGH, 0.99, fails, pl.lit(1))
+def _bars(rows: Rows, terms: Terms) -> Iterator[Failing]:
+    prices = terms.prices
+    if terms.kind is not Kind.BARS or len(prices) < 2:
+        return
+    gaps = [np.isnan(rows.values[name]) for name in prices if name in rows.has_nulls]
+    if gaps:
+        yield INCOMPLETE, "", np.flatnonzero(np.logical_or.reduce(gaps))
+    high_below = _high_below(rows, prices) if "high" in prices else NOWHERE
+    low_above = _low_above(rows, prices) if "low" in prices else NOWHERE
+    yield HIGH_BELOW, "high", high_below
+    yield LOW_ABOVE, "low", low_above
+    yield DISORDERED, "", np.union1d(high_below, low_above)
 
 
-def is_trustworthy() -> pl.Expr:
-    """Return where a row may serve as a neighbour: not quarantined, or quarantined for its value alone."""
-    return pl.col(REASON).is_null() | (pl.col(REASON) == INFINITE_VALUE)
+def _high_below(rows: Rows, prices: tuple[str, ...]) -> Positions:
+    """Return where the high is not the highest price of its bar, beyond rounding."""
+    others = [rows.values[name] for name in prices if name != "high"]
+    screened = np.flatnonzero(rows.values["high"] < reduce(np.fmax, others))
+    if not len(screened):
+        return NOWHERE
+    return screened[rows.values["high"][screened] < reduce(np.fmax, others)[screened] - _slack(rows, prices, screened)]
+
+
+def _low_above(rows: Rows, prices: tuple[str, ...]) -> Positions:
+    """Return where the low is not the lowest of low, open and close, beyond rounding."""
+    others = [rows.values[name] for name in prices if name not in ("high", "low")]
+    if not others:
+        return NOWHERE
+    screened = np.flatnonzero(rows.values["low"] > reduce(np.fmin, others))
+    if not len(screened):
+        return NOWHERE
+    return screened[rows.values["low"][screened] > reduce(np.fmin, others)[screened] + _slack(rows, prices, screened)]
+
+
+def _slack(rows: Rows, prices: tuple[str, ...], at: Positions) -> NDArray[np.float64]:
+    """Half a cent, or half a basis point of small prices, is allowed to sources that round."""
+    dearest = np.abs(reduce(np.fmax, [rows.values[name][at] for name in prices]))
+    return np.minimum(HALF_TICK, dearest * 5e-5)
+
+
+def _quotes(rows: Rows, terms: Terms) -> Iterator[Failing]:
+    if terms.kind is Kind.QUOTES and len(terms.prices) == 2:
+        yield CROSSED, "bid", np.flatnonzero(rows.values["bid"] > rows.values["ask"])
+
+
+def _volume(rows: Rows, terms: Terms) -> Iterator[Failing]:
+    """Yield bars without volume, and those of them that moved all the same."""
+    if "volume" not in terms.fields or not {"high", "low"} <= set(terms.fields):
+        return
+    volume = rows.values["volume"]
+    silent = np.flatnonzero((volume == 0) | np.isnan(volume)) if "volume" in rows.has_nulls else np.flatnonzero(volume == 0)
+    yield SILENT, "", silent
+    high, low = rows.values["high"][silent], rows.values["low"][silent]
+    yield SILENT_MOVE, "volume", silent[(volume[silent] == 0) & ((high > low) | (high < low))]
+
+
+def _keys(rows: Rows, terms: Terms) -> Iterator[Failing]:  # noqa: ARG001 (one signature for all rules)
+    yield DUPLICATE, "", rows.duplicates
+    yield CONFLICT, "", rows.conflicts
+    lost = np.flatnonzero(rows.at == NEVER) if len(rows) and rows.at.min() == NEVER else NOWHERE
+    yield LOST, "", np.union1d(lost, rows.nameless)

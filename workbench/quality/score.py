@@ -10,7 +10,6 @@ import polars as pl
 from workbench.model.checks import CheckResult, Dimension, Verdict
 from workbench.model.names import SESSION, SYMBOL
 from workbench.model.score import DimensionScore, Score, ScoredCheck
-from workbench.quality.tally import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,14 +19,14 @@ if TYPE_CHECKING:
 HUNDRED = Fraction(100)
 
 
-def score(results: Sequence[CheckResult], facts: pl.DataFrame, scoring: Scoring) -> Score:
+def score(results: Sequence[CheckResult], rows: tuple[pl.DataFrame, pl.DataFrame], scoring: Scoring) -> Score:
     """Weigh checks into dimensions and dimensions into a score.
 
     Parameters
     ----------
     results : sequence of CheckResult
-    facts : DataFrame
-        A tally's facts, for the rows of each symbol and session.
+    rows : tuple of DataFrame
+        ``symbol, rows`` and ``session, rows``.
     scoring : Scoring
         Weights and thresholds.
 
@@ -45,16 +44,16 @@ def score(results: Sequence[CheckResult], facts: pl.DataFrame, scoring: Scoring)
     weights = _effective_weights(results, scoring)
     dimensions = tuple(_dimension(d, results, weights[d]) for d in Dimension)
     lost = sum((check.points_lost for d in dimensions for check in d.checks), Fraction(0))
-    rows = int(facts[ROWS].sum() or 0)
-    value, reason = (HUNDRED - lost, "") if rows else (Fraction(0), "there are no rows")
-    if rows and not any(result.is_evaluated or result.verdict is Verdict.ERROR for result in results):
+    is_empty = not rows[0]["rows"].sum()
+    value, reason = (Fraction(0), "there are no rows") if is_empty else (HUNDRED - lost, "")
+    if not is_empty and not any(result.is_evaluated or result.verdict is Verdict.ERROR for result in results):
         value, reason = Fraction(0), "no check could be evaluated"
     return Score(
         value=value,
         coverage=_coverage(results, scoring),
         dimensions=dimensions,
-        by_symbol=_scores_by(SYMBOL, results, facts, weights),
-        by_session=_scores_by(SESSION, results, facts, weights),
+        by_symbol=_scores_by(SYMBOL, results, rows[0], weights),
+        by_session=_scores_by(SESSION, results, rows[1], weights),
         losses=_losses(dimensions),
         thresholds=scoring.thresholds(),
         reason=reason,
@@ -119,43 +118,56 @@ def _losses(dimensions: Sequence[DimensionScore]) -> pl.DataFrame:
 
 def _addresses(check: ScoredCheck) -> pl.DataFrame:
     where = check.result.where
-    if where is None:
+    if where is None or where.cells.is_empty():
         return pl.DataFrame(
             {SYMBOL: [None], SESSION: [None], "share": [1.0]}, schema={SYMBOL: pl.String, SESSION: pl.Date, "share": pl.Float64}
         )
-    failing = where.filter(pl.col("failures") > 0)
-    return failing.select(SYMBOL, SESSION, (pl.col("failures") / pl.col("failures").sum()).alias("share"))
+    return where.cells.select(SYMBOL, SESSION, (pl.col("failures") / pl.col("failures").sum()).alias("share"))
 
 
-def _scores_by(key: str, results: Sequence[CheckResult], facts: pl.DataFrame, weights: dict[Dimension, Fraction]) -> pl.DataFrame:
+def _scores_by(key: str, results: Sequence[CheckResult], rows: pl.DataFrame, weights: dict[Dimension, Fraction]) -> pl.DataFrame:
     """Score each symbol, or each session, on its own rows; what has no such address counts for all.
 
     Float64: these are for ranking and thresholds, the exact sum is the dataset's.
     """
-    rows = facts.filter(pl.col(key).is_not_null()).group_by(key).agg(pl.col(ROWS).sum())
-    parts = [part for result in results if _asks(result) for part in [_check_by(key, result, rows[key])]]
-    if not parts:
-        return rows.select(key, pl.lit(0.0).alias("score"), ROWS).sort(key)
-    checks = pl.concat(parts)
-    dimension = checks.group_by(key, "dimension").agg(
-        ((pl.col("worth") * pl.col("weight")).sum() / pl.col("weight").sum()).alias("worth")
-    )
-    weight = pl.col("dimension").replace_strict({d.value: float(w) for d, w in weights.items()}, return_dtype=pl.Float64)
-    total = (
-        dimension.with_columns(weight.alias("weight"))
-        .group_by(key)
-        .agg((100 * (pl.col("worth") * pl.col("weight")).sum() / pl.col("weight").sum()).alias("score"))
-    )
-    return (
-        total.join(rows, on=key, how="left").with_columns(pl.col(ROWS).fill_null(0)).select(key, "score", ROWS).sort("score", key)
-    )
+    known = rows.filter(pl.col(key).is_not_null()).group_by(key).agg(pl.col("rows").sum())
+    asked = [result for result in results if _asks(result)]
+    if not asked:
+        return known.select(key, pl.lit(0.0).alias("score"), "rows").sort(key)
+    everybody = pl.concat([known[key], *(t[key] for r in asked if (t := _totals(r, key)) is not None)]).drop_nulls().unique()
+    checks = everybody.to_frame(key).lazy()
+    for number, result in enumerate(asked):
+        if _totals(result, key) is None:
+            checks = checks.with_columns(pl.lit(1.0 - float(result.share_lost)).alias(f"{number}"))
+        else:
+            checks = checks.join(_worth(key, result, f"{number}").lazy(), on=key, how="left")
+    dimensions = {d: [(str(i), float(r.weight)) for i, r in enumerate(asked) if r.dimension is d] for d in Dimension}
+    means = {d: _mean([(pl.col(name), weight) for name, weight in parts]) for d, parts in dimensions.items() if parts}
+    total = _mean([(mean, float(weights[d])) for d, mean in means.items()])
+    scored = checks.select(key, (100 * total).alias("score")).filter(pl.col("score").is_not_null()).collect()
+    return scored.join(known, on=key, how="left").with_columns(pl.col("rows").fill_null(0)).sort("score", key)
 
 
-def _check_by(key: str, result: CheckResult, everyone: pl.Series) -> pl.DataFrame:
-    labels = (pl.lit(result.dimension.value).alias("dimension"), pl.lit(float(result.weight)).alias("weight"))
-    if result.where is None or result.where[key].null_count() == len(result.where):
-        worth = 1.0 - float(result.share_lost)
-        return everyone.to_frame(key).select(pl.col(key), *labels, pl.lit(worth).alias("worth"))
-    sums = result.where.filter(pl.col(key).is_not_null()).group_by(key).agg(pl.col("failures").sum(), pl.col("total").sum())
+def _totals(result: CheckResult, key: str) -> pl.DataFrame | None:
+    if result.where is None:
+        return None
+    return result.where.by_symbol if key == SYMBOL else result.where.by_session
+
+
+def _worth(key: str, result: CheckResult, name: str) -> pl.DataFrame:
+    """Return what the check is worth for each symbol or session of which it counted anything."""
+    table = _totals(result, key)
     share = pl.col("failures") / pl.col("total") / float(result.tolerance)
-    return sums.filter(pl.col("total") > 0).select(pl.col(key), *labels, (1.0 - share.clip(upper_bound=1.0)).alias("worth"))
+    counted = (
+        table.filter(pl.col(key).is_not_null() & (pl.col("total") > 0))
+        if table is not None
+        else pl.DataFrame(schema={key: pl.String})
+    )
+    return counted.select(key, (1.0 - share.clip(upper_bound=1.0)).alias(name))
+
+
+def _mean(parts: Sequence[tuple[pl.Expr, float]]) -> pl.Expr:
+    """Return the weighted mean of what is there; null where nothing is."""
+    worth = pl.sum_horizontal([value * weight for value, weight in parts])
+    weight = pl.sum_horizontal([pl.when(value.is_not_null()).then(pl.lit(weight)) for value, weight in parts])
+    return pl.when(weight > 0).then(worth / weight)

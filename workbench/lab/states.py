@@ -1,0 +1,362 @@
+"""The state of a dataset: stored states of its leaves where there are any, its rows where there are none."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import date, timedelta
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from workbench.lake import (
+    LeafBy,
+    StateStore,
+    TableRef,
+    columns_of,
+    history,
+    leaf_of,
+    leaves,
+    row_groups,
+    scan,
+    version_at,
+    version_of,
+)
+from workbench.model.errors import BadInput
+from workbench.model.names import EVENT_AT, RAW_TEXT, REASON, SESSION, SYMBOL, UNREADABLE, fields_of
+from workbench.quality.fold import Overlap, fold, fold_all
+from workbench.quality.passes import measured, measured_chunks
+from workbench.quality.state import FRAMES, State, beside, empty_state, of_symbols, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from workbench.lake import Lake
+    from workbench.model.contract import Contract
+    from workbench.quality.terms import Terms
+
+LEAF: Final = "leaf"
+LEAVES_AT_ONCE: Final = 64
+_EPOCH: Final = date(1970, 1, 1)
+_log = logging.getLogger("workbench")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One version of everything that arrived of a dataset: standard rows, and rows in quarantine.
+
+    Attributes
+    ----------
+    processed, quarantine
+        Versions; the second is None where nothing had gone to quarantine.
+    leaves
+        ``leaf, key`` (a hash of what the leaf holds in both tables), ``has_quarantine``; sorted by leaf.
+    fields
+        The numeric standard columns of the table.
+    """
+
+    lake: Lake
+    contract: Contract
+    processed: int
+    quarantine: int | None
+    leaves: pl.DataFrame
+    fields: tuple[str, ...]
+
+    @property
+    def span(self) -> tuple[date, date]:
+        """The first day and the last that a row may lie on."""
+        days = self.leaves[LEAF].drop_nulls()
+        first, last = days.min(), days.max()
+        if not isinstance(first, date) or not isinstance(last, date):
+            return _EPOCH, _EPOCH
+        return first, last if leaf_by(self.contract) is LeafBy.SESSION else month_end(last)
+
+    def rows(self, cells: pl.DataFrame | None = None, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Read rows of both tables, with ``quarantine_reason``.
+
+        Parameters
+        ----------
+        cells : DataFrame, optional
+            ``symbol`` or ``session`` or both, or ``leaf``: only rows of these; None: all.
+        columns : sequence of str, optional
+            Beside ``symbol``, ``event_at`` and ``session``; None: all.
+        """
+        parts = [self._scanned(TableRef.processed(self.contract.dataset), self.processed, cells, columns)]
+        if self.quarantine is not None:
+            parts.append(self._scanned(TableRef.quarantine(self.contract.dataset), self.quarantine, cells, columns))
+        frame = pl.concat(parts, how="diagonal_relaxed")
+        return frame if REASON in frame.columns else frame.with_columns(pl.lit(None, dtype=pl.String).alias(REASON))
+
+    def _scanned(self, table: TableRef, version: int, cells: pl.DataFrame | None, columns: Sequence[str] | None) -> pl.DataFrame:
+        rows = scan(self.lake, table, version=version)
+        there = rows.collect_schema().names()
+        wanted = (
+            there if columns is None else [n for n in dict.fromkeys([SYMBOL, EVENT_AT, SESSION, REASON, *columns]) if n in there]
+        )
+        rows = rows.select(name for name in wanted if name != RAW_TEXT)
+        if cells is None:
+            return rows.collect()
+        keyed = rows.with_columns(leaf_of(leaf_by(self.contract)).alias(LEAF)) if LEAF in cells.columns else rows
+        for key in (name for name in (SYMBOL, SESSION) if name in cells.columns):
+            known = cells[key].unique()
+            keyed = keyed.filter(pl.col(key).is_in(known.implode(), nulls_equal=True))
+        if LEAF in cells.columns:
+            first, last = cells[LEAF].min(), cells[LEAF].max()
+            near = pl.col(SESSION).is_between(first, month_end(last)) if isinstance(last, date) else pl.col(SESSION).is_null()
+            keyed = keyed.filter(near | pl.col(SESSION).is_null())
+        found = keyed.join(cells.lazy(), on=cells.columns, how="semi", nulls_equal=True).collect()
+        return found.drop(LEAF, strict=False)
+
+
+def leaf_by(contract: Contract) -> LeafBy:
+    """Return how long a leaf of a dataset is."""
+    return LeafBy.SESSION if contract.is_intraday else LeafBy.MONTH
+
+
+def month_end(day: date) -> date:
+    """Return the last day of a month."""
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+
+
+def snapshot(lake: Lake, contract: Contract, as_of: datetime | None = None) -> Snapshot:
+    """Take what was recorded of a dataset by a moment; now, where none is given.
+
+    Raises
+    ------
+    BadInput
+        Nothing had been recorded by then.
+    """
+    processed, quarantine = TableRef.processed(contract.dataset), TableRef.quarantine(contract.dataset)
+    version = version_of(lake, processed) if as_of is None else version_at(lake, processed, as_of)
+    if version is None:
+        raise BadInput(f"dataset {contract.dataset}: there are no standard rows yet; run: workbench ingest {contract.dataset}")
+    waiting = _version_by(lake, quarantine, as_of)
+    by = leaf_by(contract)
+    held = leaves(lake, processed, version, leaf_by=by).select(LEAF, pl.col("hash").alias("good"))
+    empty = pl.DataFrame(schema={LEAF: pl.Date, "bad": pl.String})
+    bad = empty if waiting is None else leaves(lake, quarantine, waiting, leaf_by=by).select(LEAF, pl.col("hash").alias("bad"))
+    both = held.join(bad, on=LEAF, how="full", coalesce=True, nulls_equal=True).sort(LEAF)
+    key = pl.concat_str(pl.col("good").fill_null("-"), pl.lit("/"), pl.col("bad").fill_null("-"))
+    table = both.select(LEAF, key.alias("key"), pl.col("bad").is_not_null().alias("has_quarantine"))
+    there = columns_of(lake, processed, version)
+    return Snapshot(lake, contract, version, waiting, table, tuple(n for n in fields_of(contract.kind) if n in there))
+
+
+def _version_by(lake: Lake, table: TableRef, as_of: datetime | None) -> int | None:
+    """Return a table's version at a moment; None where nothing had been recorded in it."""
+    if version_of(lake, table) is None:
+        return None
+    if as_of is None:
+        return version_of(lake, table)
+    return version_at(lake, table, as_of) if bool((history(lake, table)["recorded_at"] <= as_of).any()) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A dataset's state, and what it was gathered from.
+
+    Attributes
+    ----------
+    measured
+        The leaves that were measured from their rows; all others were stored.
+    leaves
+        How many there are.
+    """
+
+    state: State
+    leaves: int
+    measured: tuple[date | None, ...]
+
+    def __str__(self) -> str:
+        """One line for people: how much of the work had been done before."""
+        if not self.measured:
+            return f"{self.leaves} leaves, all from stored states"
+        some = ", ".join(str(leaf or "without session") for leaf in self.measured[:3]) + (", …" if len(self.measured) > 3 else "")
+        return (
+            f"{self.leaves} leaves, {self.leaves - len(self.measured)} from stored states, {len(self.measured)} measured ({some})"
+        )
+
+
+def gather(
+    snap: Snapshot,
+    terms: Terms,
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    symbols: Sequence[str] | None = None,
+    fresh: bool = False,
+) -> Gathered:
+    """Put the state of a snapshot together.
+
+    Parameters
+    ----------
+    snap : Snapshot
+    terms : Terms
+    start, end : date, optional
+        Sessions, both included; None: from the first, to the last.
+    symbols : sequence of str, optional
+        Only these; None: all.
+    fresh : bool
+        Measure everything anew, whatever is stored.
+
+    Notes
+    -----
+    A leaf's state is keyed by what it holds and by the hours of its sessions, and stored under the
+    fingerprint of the terms. What is merged of all leaves is stored too, so that one more leaf is
+    merged with one state and not with thousands.
+    """
+    if symbols is not None and not terms.is_intraday:
+        return _of_daily_symbols(snap, terms, symbols, start, end)
+    wanted = _keyed(snap, terms)
+    whole, cut = _split(wanted, snap.contract, start, end)
+    store = StateStore(snap.lake, snap.contract.dataset)
+    if symbols is None and not fresh and cut.is_empty() and whole.height == wanted.height:
+        state, measured_leaves = _whole_table(snap, terms, store, wanted)
+    else:
+        parts, measured_leaves = _leaf_states(snap, terms, store, whole, fresh=fresh)
+        if len(cut):
+            parts.append(_cut_state(snap, terms, cut, start, end))
+            measured_leaves += cut[LEAF].to_list()
+        if symbols is not None:
+            parts = [of_symbols(part, symbols) for part in parts]
+        state = fold_all(parts, terms)
+    gathered = Gathered(state, len(whole) + len(cut), tuple(measured_leaves))
+    _log.info("%s: %s", snap.contract.dataset, gathered)
+    return gathered
+
+
+def _keyed(snap: Snapshot, terms: Terms) -> pl.DataFrame:
+    """Return ``leaf, key, has_quarantine``, the key now holding the hours of the leaf's sessions too."""
+    keys = []
+    for leaf, key in snap.leaves.select(LEAF, "key").iter_rows():
+        digest = blake2b(key.encode(), digest_size=16)
+        if leaf is not None:
+            first = (leaf - _EPOCH).days
+            last = first if terms.is_intraday else (month_end(leaf) - _EPOCH).days
+            digest.update(terms.hours_fingerprint(first, last))
+        keys.append(digest.hexdigest())
+    return snap.leaves.with_columns(pl.Series("key", keys, dtype=pl.String))
+
+
+def _split(wanted: pl.DataFrame, contract: Contract, start: date | None, end: date | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Divide leaves into those that lie wholly within bounds, and those that the bounds cut."""
+    first = pl.col(LEAF)
+    last = first.dt.month_end() if leaf_by(contract) is LeafBy.MONTH else first
+    inside, touched = pl.lit(value=True), pl.lit(value=True)
+    if start is not None:
+        inside, touched = inside & (first >= start), touched & (last >= start)
+    if end is not None:
+        inside, touched = inside & (last <= end), touched & (first <= end)
+    inside, touched = inside.fill_null(value=True), touched.fill_null(value=True)  # rows without session belong to every range
+    return wanted.filter(inside), wanted.filter(touched & ~inside)
+
+
+def _whole_table(snap: Snapshot, terms: Terms, store: StateStore, wanted: pl.DataFrame) -> tuple[State, list[date | None]]:
+    """Merge all leaves, beginning with the largest merged state that is stored of the first of them."""
+    digests = _prefixes(wanted)
+    known = store.totals(terms.fingerprint)
+    for count in range(len(digests), 0, -1):
+        if digests[count - 1] not in known:
+            continue
+        frames = store.load_total(terms.fingerprint, digests[count - 1])
+        if frames is not None:
+            break
+    else:
+        count, frames = 0, None
+    total = state_of(frames) if frames is not None else empty_state()
+    if count == len(digests):
+        return total, []
+    parts, fresh = _leaf_states(snap, terms, store, wanted[count:], fresh=False)
+    state = fold_all([total, *parts], terms)
+    store.save_total(terms.fingerprint, digests[-1], state.frames)
+    return state, fresh
+
+
+def _prefixes(wanted: pl.DataFrame) -> list[str]:
+    """Return a digest of the first leaf, of the first two, and so on."""
+    digest = blake2b(digest_size=16)
+    found = []
+    for leaf, key in wanted.select(LEAF, "key").iter_rows():
+        digest.update(f"{leaf}:{key}\n".encode())
+        found.append(digest.copy().hexdigest())
+    return found
+
+
+def _leaf_states(
+    snap: Snapshot, terms: Terms, store: StateStore, wanted: pl.DataFrame, *, fresh: bool
+) -> tuple[list[State], list[date | None]]:
+    """Load the states of leaves, and measure those that are not stored."""
+    found, frames = (wanted.clear(), {}) if fresh else store.load(terms.fingerprint, wanted.select(LEAF, "key"))
+    parts = _in_batches(state_of(frames)) if frames and len(found) else []
+    missing = wanted.join(found, on=[LEAF, "key"], how="anti", nulls_equal=True, maintain_order="left")
+    for some in missing.iter_slices(LEAVES_AT_ONCE * 16):
+        state = _measured(snap, terms, some)
+        store.save(terms.fingerprint, some.select(LEAF, "key"), state.frames)
+        parts.append(state)
+    return parts, missing[LEAF].to_list()
+
+
+def _in_batches(state: State) -> list[State]:
+    """Divide leaf states into stretches of leaves, so that a fold holds few of them at once."""
+    days = state.series[LEAF].unique().sort()
+    if len(days) <= LEAVES_AT_ONCE:
+        return [state]
+    bounds = days.gather_every(LEAVES_AT_ONCE)
+    place = {name: frame[LEAF].search_sorted(bounds[1:]).to_list() for name, frame in state.frames.items()}
+    cuts = {name: [0, *place[name], len(frame)] for name, frame in state.frames.items()}
+    return [State(**{n: getattr(state, n)[cuts[n][i] : cuts[n][i + 1]] for n in FRAMES}) for i in range(len(bounds))]
+
+
+def _measured(snap: Snapshot, terms: Terms, wanted: pl.DataFrame) -> State:
+    """Measure leaves from their rows: through row groups where all rows are good, together with those in quarantine elsewhere."""
+    clean = wanted.filter(~pl.col("has_quarantine") & pl.col(LEAF).is_not_null())
+    mixed = wanted.join(clean, on=LEAF, how="anti", nulls_equal=True)
+    parts = []
+    if len(clean):
+        parts.append(_of_row_groups(snap, terms, clean.select(LEAF)))
+    some_at_once = mixed.iter_slices(4 if terms.is_intraday else LEAVES_AT_ONCE)
+    columns = (*terms.fields, UNREADABLE)
+    parts += [measured(snap.rows(some.select(LEAF), columns=columns), terms, by_leaf=True) for some in some_at_once]
+    return fold(beside(parts), terms, by_leaf=True)
+
+
+def _of_row_groups(snap: Snapshot, terms: Terms, wanted: pl.DataFrame) -> State:
+    columns = (SYMBOL, EVENT_AT, SESSION, *terms.fields, UNREADABLE)
+    days = wanted[LEAF].to_list()
+    spans = [(day, month_end(day) if not terms.is_intraday else day) for day in days]
+    table = TableRef.processed(snap.contract.dataset)
+    is_all = len(days) == snap.leaves[LEAF].drop_nulls().len()
+    chunks = row_groups(snap.lake, table, snap.processed, columns, spans)
+    keep = leaf_of(leaf_by(snap.contract)).is_in(wanted[LEAF].implode())
+    try:
+        return measured_chunks(chunks if is_all else (_filtered(chunk, keep) for chunk in chunks), terms, by_leaf=True)
+    except Overlap:  # rows that came unsorted, or one session in several files: together they are in order
+        return fold(
+            beside([measured(snap.rows(some), terms, by_leaf=True) for some in wanted.iter_slices(4)]), terms, by_leaf=True
+        )
+
+
+def _filtered(chunk: Callable[[], pl.DataFrame], keep: pl.Expr) -> Callable[[], pl.DataFrame]:
+    return lambda: chunk().filter(keep)
+
+
+def _cut_state(snap: Snapshot, terms: Terms, cut: pl.DataFrame, start: date | None, end: date | None) -> State:
+    """Measure those rows of leaves that lie within bounds."""
+    rows = snap.rows(cut.select(LEAF), columns=(*terms.fields, UNREADABLE))
+    return measured(rows.filter(_within(start, end)), terms, by_leaf=True)
+
+
+def _of_daily_symbols(snap: Snapshot, terms: Terms, symbols: Sequence[str], start: date | None, end: date | None) -> Gathered:
+    """Measure the daily rows of some symbols: they are few, and months are of all symbols together."""
+    rows = snap.rows(pl.DataFrame({SYMBOL: list(symbols)}, schema={SYMBOL: pl.String}), columns=(*terms.fields, UNREADABLE))
+    inside = rows.filter(_within(start, end))
+    return Gathered(measured(inside, terms), inside[SESSION].dt.truncate("1mo").n_unique(), ())
+
+
+def _within(start: date | None, end: date | None) -> pl.Expr:
+    """Return whether a row's session lies within bounds; rows without one belong to every range."""
+    bounds = [pl.col(SESSION) >= start] if start else []
+    bounds += [pl.col(SESSION) <= end] if end else []
+    return pl.all_horizontal(bounds).fill_null(value=True) if bounds else pl.lit(value=True)

@@ -1,0 +1,121 @@
+"""What is not there: sessions of which nothing came, and gaps inside sessions of which something did."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from workbench.model.findings import Finding, Hypothesis, Severity
+from workbench.model.names import EVENT_AT, SESSION, SYMBOL
+from workbench.quality.measure import BLANK
+from workbench.quality.spans import consecutive
+from workbench.transform.frequency import step_minutes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workbench.quality.ledger import Ledger
+
+MOST_CELLS: Final = 10_000
+"""Sessions short of bars that are looked at closely, those that miss most first."""
+LONG_GAP_MINUTES: Final = 30
+
+
+def missing_sessions(ledger: Ledger) -> Iterator[Finding]:
+    """Yield whole sessions that are not there, neighbours together; a session of empty rows is there."""
+    if ledger.attendance is None:
+        return
+    blank = ledger.cells([BLANK])
+    absent = ledger.attendance.absent.join(blank, on=[SYMBOL, SESSION], how="anti", maintain_order="left")
+    placed = _positions(absent, ledger).sort(SYMBOL, SESSION)
+    for row in consecutive(placed, SESSION).iter_rows(named=True):
+        text = f"the calendar expects {row['rows']} session(s) between rows that are there"
+        yield Finding(
+            kind="missing_session", symbol=row[SYMBOL], start=row["start"], end=row["end"], rows=row["rows"],
+            severity=Severity.HIGH if row["rows"] >= 3 else Severity.MEDIUM, confidence=0.9,
+            hypotheses=(Hypothesis("vendor_gap", 0.7, text), Hypothesis("halt", 0.3, "a halt would look the same")),
+        )  # fmt: skip
+
+
+def _positions(absent: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Say which of its calendar's sessions each absent one is."""
+    terms = ledger.terms
+    symbols = absent[SYMBOL].unique().to_list()
+    tables = dict(zip(symbols, terms.timetable_of(symbols).tolist(), strict=True))
+    due = ledger.attendance.sessions if ledger.attendance is not None else pl.Series(SESSION, [], dtype=pl.Date)
+    if not terms.timetables:
+        return absent.join(due.to_frame(SESSION).with_row_index("position"), on=SESSION, how="left")
+    days = [
+        pl.DataFrame({SESSION: pl.Series(t.days).cast(pl.Date), "table": n}).with_row_index("position")
+        for n, t in enumerate(terms.timetables)
+    ]
+    table = pl.col(SYMBOL).replace_strict(tables, return_dtype=pl.Int32) if tables else pl.lit(0, dtype=pl.Int32)
+    return absent.with_columns(table.alias("table")).join(pl.concat(days), on=["table", SESSION], how="left")
+
+
+def short_cells(ledger: Ledger) -> pl.DataFrame:
+    """Return ``symbol, session, missing`` of intraday sessions that lack some of their bars, the worst if there are very many."""
+    due = ledger.attendance
+    if due is None or not ledger.terms.counts_bars:
+        return pl.DataFrame(schema={SYMBOL: pl.String, SESSION: pl.Date, "missing": pl.Int64})
+    short = due.cells.join(due.absent, on=[SYMBOL, SESSION], how="anti")
+    return short.sort("missing", SYMBOL, SESSION, descending=[True, False, False]).head(MOST_CELLS)
+
+
+def missing_bars(ledger: Ledger, rows: pl.DataFrame) -> Iterator[Finding]:
+    """Yield gaps within sessions that are otherwise there."""
+    step = step_minutes(ledger.terms.frequency)
+    short = short_cells(ledger)
+    if step is None or short.is_empty():
+        return
+    for row in _gaps(short, rows, step, ledger).iter_rows(named=True):
+        gap = f"no bar for {row['rows'] * step} minutes within regular hours"
+        yield Finding(
+            kind="missing_bar", symbol=row[SYMBOL], start=row["start"], end=row["end"], rows=row["rows"],
+            severity=Severity.MEDIUM if row["rows"] * step >= LONG_GAP_MINUTES else Severity.LOW, confidence=0.7,
+            hypotheses=(Hypothesis("vendor_gap", 0.6, gap), Hypothesis("no_trade", 0.4, "without a trade there is no bar")),
+        )  # fmt: skip
+
+
+def _gaps(short: pl.DataFrame, rows: pl.DataFrame, step: int, ledger: Ledger) -> pl.DataFrame:
+    """Return ``symbol, start, end, rows`` of the holes between neighbouring bars of one session, its edges included."""
+    width = timedelta(minutes=step)
+    first, last = (width, timedelta(0)) if ledger.terms.stamp == "end" else (timedelta(0), -width)
+    edges = _hours(short, ledger).with_columns((pl.col("open_at") + first).alias("from"), (pl.col("close_at") + last).alias("to"))
+    priced = pl.any_horizontal(pl.col(name).is_not_null() for name in ledger.terms.prices)
+    inside = rows.filter(priced).join(edges, on=[SYMBOL, SESSION], how="inner").filter(pl.col(EVENT_AT).is_between("from", "to"))
+    bounds = [
+        edges.select(SYMBOL, SESSION, (pl.col(name) + shift).alias(EVENT_AT)) for name, shift in (("from", -width), ("to", width))
+    ]
+    times = pl.concat([inside.select(SYMBOL, SESSION, EVENT_AT), *bounds]).unique().sort(SYMBOL, SESSION, EVENT_AT)
+    spans = ledger.state.series.select(SYMBOL, "first_at", "last_at")
+    holes = (
+        times.with_columns(pl.col(EVENT_AT).shift().over(SYMBOL, SESSION).alias("before"))
+        .drop_nulls("before")
+        .join(spans, on=SYMBOL)
+    )
+    holes = holes.with_columns(
+        pl.max_horizontal("before", pl.col("first_at") - width).alias("before"),
+        pl.min_horizontal(EVENT_AT, pl.col("last_at") + width).alias("after"),
+    )
+    count = ((pl.col("after") - pl.col("before")).dt.total_minutes() // step) - 1
+    return holes.filter(count > 0).select(
+        SYMBOL, (pl.col("before") + width).alias("start"), (pl.col("after") - width).alias("end"), count.alias("rows")
+    )
+
+
+def _hours(short: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Say from when to when each cell's session is open."""
+    symbols = short[SYMBOL].unique().to_list()
+    tables = dict(zip(symbols, ledger.terms.timetable_of(symbols).tolist(), strict=True))
+    moment = pl.Datetime("us", "UTC")
+    hours = pl.concat([
+        pl.DataFrame({SESSION: pl.Series(t.days).cast(pl.Date), "table": np.full(len(t.days), n, dtype=np.int32),
+                      "open_at": pl.Series(t.opens).cast(moment), "close_at": pl.Series(t.closes).cast(moment)})
+        for n, t in enumerate(ledger.terms.timetables)
+    ])  # fmt: skip
+    table = pl.col(SYMBOL).replace_strict(tables, return_dtype=pl.Int32).alias("table")
+    return short.with_columns(table).join(hours, on=["table", SESSION], how="inner").drop("table", "missing")

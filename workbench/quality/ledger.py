@@ -1,0 +1,131 @@
+"""Evidence and the ledger over it: what a check asks of states, answered by symbol, by session, and by cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from workbench.model.checks import Where
+from workbench.model.names import SESSION, SYMBOL
+from workbench.quality.attendance import Attendance, attendance, seen_days
+from workbench.quality.standing import lone_prices, standing_prices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from workbench.model.contract import Contract
+    from workbench.quality.second_opinion import Opinion
+    from workbench.quality.state import State
+    from workbench.quality.terms import Terms
+
+CELL: Final = (SYMBOL, SESSION)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything a quality judgement looks at, as values.
+
+    Attributes
+    ----------
+    state
+        What arrived, measured and merged.
+    contract, terms
+        What was promised, and what it asked to be measured.
+    now
+        The moment timeliness is judged at, UTC; None: not asked for.
+    received_at
+        When the newest rows arrived, UTC; None where that is not known.
+    opinion
+        Compares with a second opinion when a check asks for it; None where there is none.
+    out_of_order
+        Symbol -> rows that arrived behind a later one.
+    """
+
+    state: State
+    contract: Contract
+    terms: Terms
+    now: datetime | None = None
+    received_at: datetime | None = None
+    opinion: Callable[[], Opinion | None] | None = None
+    out_of_order: dict[str, int] = field(default_factory=dict)
+
+
+class Ledger:
+    """What can be read off the evidence; each page is worked out when it is first asked for."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.state = evidence.state
+        self.terms = evidence.terms
+
+    @cached_property
+    def attendance(self) -> Attendance | None:
+        """Bars expected and missing; None where nothing says what to expect."""
+        return attendance(self.state, self.terms)
+
+    @cached_property
+    def seen(self) -> pl.Series:
+        """The sessions on which any symbol has a priced row, ascending."""
+        return seen_days(self.state)
+
+    @cached_property
+    def lone(self) -> pl.DataFrame:
+        """Lone prices that are called bad ticks, with the symbol's own scale."""
+        return lone_prices(self.state, self.terms)
+
+    @cached_property
+    def standing(self) -> pl.DataFrame:
+        """Stretches of equal prices that are called stale."""
+        return standing_prices(self.state, self.terms)
+
+    @cached_property
+    def opinion(self) -> Opinion | None:
+        """How a second opinion compares; what keeps it from being compared is raised."""
+        return self.evidence.opinion() if self.evidence.opinion else None
+
+    @cached_property
+    def rows(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """``rows, priced, links`` of each symbol, and of each session."""
+        kept = ["rows", "priced", "links"]
+        return self.state.series.select(SYMBOL, *kept), self.state.sessions.select(SESSION, *kept)
+
+    def cells(self, whats: Sequence[str], fields: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return ``symbol, session, failures`` of some counts; ``fields`` None: of all fields."""
+        counts = self.state.counts.filter(pl.col("what").is_in(list(whats)))
+        if fields is not None:
+            counts = counts.filter(pl.col("field").is_in(list(fields)))
+        return counts.group_by(*CELL).agg(pl.col("count").sum().alias("failures")).sort(*CELL)
+
+    def where(self, failures: pl.DataFrame, *, each: int = 1, of: str = "rows", exempt: pl.DataFrame | None = None) -> Where:
+        """Put failures beside the totals they are out of.
+
+        Parameters
+        ----------
+        failures : DataFrame
+            ``symbol, session, failures``.
+        each : int
+            Units in a row (cells, for example).
+        of : {"rows", "priced", "links"}
+            Which rows count.
+        exempt : DataFrame, optional
+            ``symbol, session, failures``: units that could not be evaluated.
+        """
+        by_symbol, by_session = (
+            _totals(frame.select(key, (pl.col(of) * each).alias("total")), key, failures, exempt)
+            for key, frame in zip(CELL, self.rows, strict=True)
+        )
+        return Where(failures.filter(pl.col("failures") > 0), by_symbol, by_session)
+
+
+def _totals(frame: pl.DataFrame, key: str, failures: pl.DataFrame, exempt: pl.DataFrame | None) -> pl.DataFrame:
+    failed = failures.group_by(key).agg(pl.col("failures").sum())
+    joined = frame.join(failed, on=key, how="left", nulls_equal=True).with_columns(pl.col("failures").fill_null(0))
+    if exempt is not None and len(exempt):
+        spared = exempt.group_by(key).agg(pl.col("failures").sum().alias("spared"))
+        joined = joined.join(spared, on=key, how="left", nulls_equal=True)
+        joined = joined.with_columns(pl.col("total") - pl.col("spared").fill_null(0))
+    return joined.select(key, "failures", "total").sort(key)

@@ -1,0 +1,97 @@
+"""One pass over any number of rows: chunks measured on all cores, folded as they come, memory flat."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from workbench.model.names import EVENT_AT, SYMBOL
+from workbench.quality.fold import Overlap, fold
+from workbench.quality.measure import measure
+from workbench.quality.rows import in_order
+from workbench.quality.state import State, beside
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import polars as pl
+
+    from workbench.quality.terms import Terms
+
+    Chunk = Callable[[], pl.DataFrame]
+
+CHUNK_ROWS: Final = 131_072
+"""Rows measured at once: their columns fit a processor's cache, and the cost of a call is spread over many."""
+STATES_AT_ONCE: Final = 64
+WORKERS: Final = min(os.cpu_count() or 1, 8)
+
+
+def measured(frame: pl.DataFrame, terms: Terms, *, by_leaf: bool = False) -> State:
+    """Measure rows that are at hand.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Standard rows, in any order; quickest when sorted by symbol, then time.
+    terms : Terms
+    by_leaf : bool
+        Keep leaves apart.
+    """
+    if len(frame) <= CHUNK_ROWS:
+        return fold(measure(frame, terms), terms, by_leaf=by_leaf)
+    try:
+        return measured_chunks(_slices(frame), terms, by_leaf=by_leaf)
+    except Overlap:
+        return measured_chunks(_slices(in_order(frame, terms)), terms, by_leaf=by_leaf)
+
+
+def measured_chunks(chunks: Iterable[Chunk], terms: Terms, *, by_leaf: bool = False) -> State:
+    """Measure chunks that are read when they are needed, a few at a time.
+
+    Parameters
+    ----------
+    chunks : iterable of callable
+        Each returns standard rows. The rows of one symbol in one chunk lie before or behind those in any other.
+    terms : Terms
+    by_leaf : bool
+        Keep leaves apart.
+
+    Raises
+    ------
+    Overlap
+        Two chunks hold rows of one symbol that overlap in time: measure them together.
+    """
+
+    def one(chunk: Chunk) -> State:
+        return measure(chunk(), terms)
+
+    folded: list[State] = []
+    with ThreadPoolExecutor(WORKERS) as pool:
+        waiting = iter(chunks)
+        while some := list(islice(waiting, STATES_AT_ONCE)):
+            folded.append(fold(beside(list(pool.map(one, some))), terms, by_leaf=by_leaf))
+            if len(folded) == STATES_AT_ONCE:
+                folded = [fold(beside(folded), terms, by_leaf=by_leaf)]
+    return fold(beside(folded), terms, by_leaf=by_leaf)
+
+
+def _slices(frame: pl.DataFrame) -> Iterator[Chunk]:
+    """Cut a sorted frame; never between two rows of one symbol and time."""
+    bounds = np.arange(0, len(frame), CHUNK_ROWS).tolist()
+    bounds = [*sorted({_clear_of_ties(frame, bound) for bound in bounds}), len(frame)]
+    for low, high in pairwise(bounds):
+        yield lambda low=low, high=high: frame[low:high]  # type: ignore[misc]
+
+
+def _clear_of_ties(frame: pl.DataFrame, bound: int) -> int:
+    """Move a cut forward to where symbol or time changes."""
+    while 0 < bound < len(frame):
+        pair = frame[bound - 1 : bound + 1].select(SYMBOL, EVENT_AT)
+        if pair.row(0) != pair.row(1):
+            break
+        bound += 1
+    return bound

@@ -1,0 +1,83 @@
+"""Calendars as timetables: the sessions of a span, with their hours and bars, as values a measure can look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from workbench.quality.terms import NEVER, Terms, Timetable
+from workbench.transform.frequency import step_minutes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from workbench.calendars import Calendar
+    from workbench.model.contract import Contract
+
+
+def timetable(calendar: Calendar, first: date, last: date, frequency: str) -> Timetable:
+    """Return the sessions of a calendar from ``first`` to ``last``, both included.
+
+    Raises
+    ------
+    BadInput
+        The calendar is not known for the whole of that time.
+
+    Notes
+    -----
+    The bars of an intraday session are its minutes, less those of a pause, over the minutes of a
+    bar, rounded up; a daily session has one bar; ticks have no number of bars.
+    """
+    schedule = calendar.schedule(first, last)
+    step = step_minutes(frequency)
+    pause = (pl.col("break_end_at") - pl.col("break_start_at")).dt.total_minutes().fill_null(0)
+    minutes = (pl.col("close_at") - pl.col("open_at")).dt.total_minutes() - pause
+    bars = (minutes + step - 1) // step if step else pl.lit(1 if frequency == "1d" else 0)
+    table = schedule.select("session", "open_at", "close_at", bars.fill_null(0).cast(pl.Int32).alias("bars"))
+    opens = table["open_at"].to_physical().fill_null(NEVER).to_numpy()
+    return Timetable(
+        name=calendar.name,
+        days=table["session"].to_physical().to_numpy(),
+        opens=opens if step else np.full(len(opens), NEVER),
+        closes=table["close_at"].to_physical().fill_null(NEVER).to_numpy(),
+        bars=table["bars"].to_numpy(),
+    )
+
+
+def terms_of(contract: Contract, fields: tuple[str, ...], calendars: Mapping[str, Calendar], span: tuple[date, date]) -> Terms:
+    """Return what a contract asks to be measured.
+
+    Parameters
+    ----------
+    contract : Contract
+    fields : tuple of str
+        The numeric columns that came.
+    calendars : mapping of symbol to Calendar
+        Symbols that are absent have none; where all symbols share one, those yet to come share it too.
+    span : tuple of date
+        The first and the last session that may be expected.
+    """
+    kept = {calendar.name: calendar for calendar in calendars.values()}
+    names = sorted(kept)
+    is_shared = len(names) == 1
+    return Terms(
+        kind=contract.kind,
+        frequency=contract.frequency,
+        fields=fields,
+        stamp=contract.stamp,
+        allow_non_positive=contract.allow_non_positive,
+        ranges=tuple((name, *bounds) for name, bounds in sorted(contract.ranges.items()) if name in fields),
+        timetables=tuple(timetable(kept[name], *_known(kept[name], span, names), contract.frequency) for name in names),
+        calendar_of={} if is_shared else {symbol: names.index(c.name) for symbol, c in sorted(calendars.items())},
+        default=0 if is_shared else -1,
+    )
+
+
+def _known(calendar: Calendar, span: tuple[date, date], names: list[str]) -> tuple[date, date]:
+    """Cut the span to what a calendar knows, where it is one of several: its symbols lie within."""
+    if len(names) == 1:
+        return span
+    return max(span[0], calendar.first or span[0]), min(span[1], calendar.last or span[1])
