@@ -6,7 +6,7 @@ Examples
 --------
 >>> import workbench as wb
 >>> sorted(name for name in dir(wb) if not name.startswith("_"))
-['Contract', 'Kind', 'WorkbenchError', 'check', 'explore', 'open', 'record']
+['Contract', 'Kind', 'WorkbenchError', 'check', 'compare', 'explore', 'open', 'record']
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from workbench.lab.check import check
+    from workbench.lab.comparing import compare
     from workbench.lab.lab import open_lab as open  # noqa: A004 (wb.open mirrors what it does)
     from workbench.lab.records import record
     from workbench.model.contract import Contract
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Contract", "Kind", "WorkbenchError", "check", "explore", "open", "record"]
+__all__ = ["Contract", "Kind", "WorkbenchError", "check", "compare", "explore", "open", "record"]
 
 _WHERE = {
     "Contract": ("workbench.model.contract", "Contract"),
     "Kind": ("workbench.model.names", "Kind"),
     "WorkbenchError": ("workbench.model.errors", "WorkbenchError"),
     "check": ("workbench.lab.check", "check"),
+    "compare": ("workbench.lab.comparing", "compare"),
     "explore": ("workbench.widgets.explorer", "explore"),
     "open": ("workbench.lab.lab", "open_lab"),
     "record": ("workbench.lab.records", "record"),

@@ -23,9 +23,8 @@ def _check(dimension: Dimension, name: str, points: str, verdict: Verdict = Verd
     lost = Fraction(points)
     failures = Fraction(3) if verdict is Verdict.FAIL else Fraction(0)
     total = Fraction(1000) if verdict in (Verdict.PASS, Verdict.FAIL) else Fraction(0)
-    return ScoredCheck(
-        CheckResult(name, dimension, verdict, "rows", Fraction(1, 20), failures=failures, total=total, reason=reason), lost
-    )
+    result = CheckResult(name, dimension, verdict, "rows", Fraction(1, 20), failures=failures, total=total, reason=reason)
+    return ScoredCheck(result, lost / result.share_lost if result.share_lost else lost)
 
 
 def _dimension(dimension: Dimension, score: str | None, weight: str, verdict: Verdict, *checks: ScoredCheck) -> DimensionScore:

@@ -12,7 +12,7 @@ from workbench.figures.prices import prices
 from workbench.figures.profile import columns, coverage, missing_map, returns_histogram
 from workbench.figures.score import dimensions, loss_map, waterfall
 from workbench.figures.theme import score_text
-from workbench.figures.trend import score_trend
+from workbench.figures.trend import metric_trend, score_trend
 from workbench.model.names import Kind
 
 DAY = date(2024, 1, 2)
@@ -26,6 +26,9 @@ FRAMES: list[tuple[Callable[[pl.DataFrame], Any], pl.DataFrame]] = [
     (coverage, pl.DataFrame({"symbol": ["A"], "first": [DAY], "last": [DAY], "sessions": [1], "expected": [1]})),
     (returns_histogram, pl.DataFrame({"symbol": ["A"], "return": [0.01]})),
     (score_trend, pl.DataFrame({"session": [DAY], "score": [97.0]})),
+    (score_trend, pl.DataFrame({"session": [DAY], "score": [97.0], "session_score": [60.0], "drift": ["critical"]})),
+    (score_trend, pl.DataFrame({"session": [DAY], "score": [97.0]}).with_columns(session_score=None, drift=None, accuracy=None)),
+    (lambda f: metric_trend(f, name="<b>A</b>.missing_rate"), pl.DataFrame({"session": [DAY], "value": [0.25]})),
     (
         columns,
         pl.DataFrame(
@@ -54,6 +57,31 @@ def test_the_score_is_drawn_whether_points_were_lost_or_not() -> None:
         for draw in (waterfall, dimensions, loss_map):
             assert draw(score).layout.meta["alt"]
     assert score_text(spoilt.value) in waterfall(spoilt).layout.meta["alt"]
+
+
+def test_a_trend_marks_the_sessions_that_left_their_history() -> None:
+    days = pl.date_range(date(2024, 1, 1), date(2024, 1, 6), eager=True)
+    drifts = [None, None, "medium", "critical", None, None]
+    alone = [100.0, 99.0, 90.0, None, 100.0, 100.0]
+    frame = pl.DataFrame({"session": days, "score": [99.0] * 6, "session_score": alone, "drift": drifts})
+    figure = score_trend(frame.reverse())
+    assert "2 left the history of the sessions before, the last at 2024-01-04" in figure.layout.meta["alt"]
+    marks = {trace.name: trace for trace in figure.data if trace.name.startswith("left its history")}
+    assert list(marks) == ["left its history, medium"]
+    (mark,) = marks.values()
+    assert ([x[:10] for x in mark.x], list(mark.y)) == (["2024-01-03"], [90.0])
+    assert figure.layout.yaxis.range[0] < 70
+    plain = score_trend(frame.drop("session_score", "drift"))
+    assert len(plain.data) == 1
+    assert "left" not in plain.layout.meta["alt"]
+
+
+def test_a_metric_is_drawn_in_order_without_what_was_not_measured() -> None:
+    days = pl.date_range(date(2024, 1, 1), date(2024, 1, 4), eager=True)
+    frame = pl.DataFrame({"session": days, "value": [1.0, None, float("nan"), 4.0]}).reverse()
+    figure = metric_trend(frame, name="ohlc_order.failures")
+    assert list(figure.data[0].y) == [1.0, 4.0]
+    assert "over 2 sessions from 2024-01-01 to 2024-01-04; between 1 and 4, last 4" in figure.layout.meta["alt"]
 
 
 def test_many_rows_are_drawn_as_few_and_extremes_survive() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.figures.script import plotly_script
 from workbench.model.checks import Verdict
 from workbench.model.score import Band
-from workbench.monitor.alerts import alarming_symbols, band
+from workbench.monitor.alerts import alarms, band
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -90,7 +90,7 @@ def render_report(content: ReportContent) -> str:
         silent=[c for c in checks if c.result.verdict in (Verdict.NOT_APPLICABLE, Verdict.ERROR)],
         passed=sum(c.result.verdict is Verdict.PASS for c in checks),
         findings=findings[:MOST_FINDINGS],
-        below=alarming_symbols(content.score),
+        below=alarms(content.score),
         explained=content.explained[:MOST_EXPLAINED],
         figures=[(caption, _alt(figure), _embedded(figure)) for caption, figure in content.figures],
         plotly=plotly_script(),

@@ -79,6 +79,41 @@ def echo_checks(document: dict[str, Any]) -> None:
             typer.echo(f"  {name:<13} {check['name']:<22} {check['verdict']:<15} {printable(counts, 110)}")
 
 
+def echo_alarms(alarms: Sequence[dict[str, Any]], most: int = 5) -> None:
+    """Print the symbols and sessions whose own score is below a threshold, worst first."""
+    for alarm in alarms[:most]:
+        shown = math.floor(alarm["score"] * 10) / 10
+        typer.echo(f"  {alarm['level'].upper():<9} {alarm['what']} {printable(alarm['name'], 30)} on its own: {shown:.1f}")
+    if len(alarms) > most:
+        typer.echo(f"  … and {len(alarms) - most:,} more symbols and sessions below a threshold")
+
+
+def echo_losses(losses: dict[str, list[dict[str, Any]]], most: int = 8) -> None:
+    """Print the symbols and the sessions that cost most, side by side."""
+    if not losses["symbol"]:
+        return
+    typer.echo("\nWhere the points went")
+    for by in ("symbol", "session"):
+        for row in losses[by][:most]:
+            name = printable(str(row["name"] or f"no {by}"), 24)
+            typer.echo(f"  {by:<8} {name:<26} {'█' * max(1, round(BAR * row['share'])):<{BAR}} -{row['points']:.2f}")
+        if len(losses[by]) > most:
+            typer.echo(f"  {by:<8} … {len(losses[by]) - most:,} more, -{sum(r['points'] for r in losses[by][most:]):.2f}")
+
+
+def echo_change(change: dict[str, Any], since: str) -> None:
+    """Print what moved a score, check by check; the parts add up."""
+    typer.echo(f"\nSince {since}: {change['before']:.2f} to {change['after']:.2f}, {change['change']:+.2f} points")
+    for row in change["checks"]:
+        typer.echo(
+            f"  {row['points']:+7.2f}  {row['check']}: errors {row['errors']:+.2f}, weights and coverage {row['rest']:+.2f}"
+        )
+    for by in ("symbols", "sessions"):
+        worst = ", ".join(f"{printable(name, 24)} {points:+.2f}" for name, points in list(change[by].items())[:5])
+        if worst:
+            typer.echo(f"  {by}: {worst}")
+
+
 def echo_findings(findings: Sequence[dict[str, Any]], most: int = MOST_FINDINGS) -> None:
     """Print the worst findings and say how many more there are."""
     if not findings:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench.cli.labs import LabFolder
-from workbench.cli.printing import echo_checks, echo_findings, echo_incidents, echo_score, moment, print_json, session_of
+from workbench.cli.printing import (
+    echo_alarms,
+    echo_change,
+    echo_checks,
+    echo_findings,
+    echo_incidents,
+    echo_losses,
+    echo_score,
+    moment,
+    print_json,
+    session_of,
+)
 
 if TYPE_CHECKING:
     from workbench.model.runs import StageRecord
@@ -92,6 +103,7 @@ def _tell(document: dict[str, Any]) -> None:
     if document["session_score"] is not None:
         typer.echo(f"  this session alone: {document['session_score']:.1f}")
     echo_findings(document["findings"])
+    echo_alarms(document["alarms"])
     if document["alert"]:
         typer.echo(f"\nAlert: {document['alert'].upper()}")
     typer.echo(f"\nNotebooks: {document['folder']}")
@@ -102,23 +114,41 @@ def _tell(document: dict[str, Any]) -> None:
 @commands.command()
 def score(
     dataset: DatasetName,
-    explain: Annotated[bool, typer.Option("--explain", help="Show every check, not only those that cost points.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every check, and where points were lost.")] = False,
     as_of: Annotated[str | None, typer.Option("--as-of", help="Only what was recorded by then; judged at this moment.")] = None,
+    start: Annotated[str | None, typer.Option("--start", help="The first session to look at.")] = None,
+    end: Annotated[str | None, typer.Option("--end", help="The last session to look at.")] = None,
+    symbols: Annotated[list[str] | None, typer.Option("--symbol", help="Only this symbol; may be given several times.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Explain what has moved the score since this moment.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure everything anew, whatever states are stored.")] = False,
     lab: LabFolder = Path(),
     json: Json = False,
 ) -> None:
-    """Score everything that has arrived of a dataset."""
+    """Score what has arrived of a dataset, from the stored states of its leaves; only what changed is read."""
+    from workbench.lab.comparing import compare
+    from workbench.lab.documents import alarm_documents
     from workbench.lab.lab import open_lab
+    from workbench.lab.results import losses
 
     data = open_lab(lab)[dataset]
-    scored = data.score(as_of=moment(as_of, "--as-of"))
-    document = {"schema": "workbench.score/1", "dataset": dataset, **scored.to_json()}
+    which = {"start": start, "end": end, "symbols": symbols, "fresh": fresh}
+    scored = data.score(as_of=moment(as_of, "--as-of"), findings=False, **which)
+    typer.echo(f"{dataset}: {scored.judgement.gathered}", err=True)
+    document = {"schema": "workbench.score/1", "dataset": dataset, **scored.to_json(), "alarms": alarm_documents(scored.score)}
+    if explain:
+        document["losses"] = losses(scored.score)
+    if since:
+        document["since"] = compare(data.score(as_of=moment(since, "--since"), findings=False, **which), scored).to_json()
     if json:
         print_json(document)
     else:
         echo_score(document, f"Score of {dataset}")
+        echo_alarms(document["alarms"])
         if explain:
             echo_checks(document)
+            echo_losses(document["losses"])
+        if since:
+            echo_change(document["since"], since)
     if document["score"] < data.contract.score.min_score:
         raise typer.Exit(1)
 

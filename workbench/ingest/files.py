@@ -64,7 +64,7 @@ def _read(path: Path) -> Iterator[RawTable]:
         raise BadInput(
             f"{path}: this is a Delta table; open its lab and use: workbench score, or give the files that went into it"
         )
-    files = sorted(_data_files(path))
+    files = sorted(data_files(path))
     if not files:
         raise BadInput(f"{path}: the folder holds no data files; expected one of {', '.join(DATA_ENDINGS)}")
     if any(_PARTITION.match(part) for part in files[0].relative_to(path).parts[:-1]) and files[0].suffix in (".parquet", ".pq"):
@@ -74,12 +74,27 @@ def _read(path: Path) -> Iterator[RawTable]:
         yield from parse_bytes(read_payload(file), origin=str(file.relative_to(path)))
 
 
-def _data_files(folder: Path) -> Iterable[Path]:
+def data_files(folder: Path) -> Iterable[Path]:
+    """Yield the data files in a folder, at any depth; what is hidden, or begins with an underscore, is not one."""
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
         for name in names:
             if name.lower().endswith(DATA_ENDINGS) and not name.startswith((".", "_")):
                 yield Path(root) / name
+
+
+def parquet_rows(path: str) -> int:
+    """Return how many rows a Parquet file says it has.
+
+    Raises
+    ------
+    BadInput
+        The file is no Parquet file, or broken.
+    """
+    try:
+        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise BadInput(f"{path}: broken Parquet file: {str(error).splitlines()[0]}; write or fetch it again") from error
 
 
 def _partitioned(path: Path, files: Sequence[Path]) -> RawTable:

@@ -13,6 +13,7 @@ from workbench.ingest.files import read_paths
 from workbench.lab.displays import findings_html, score_html
 from workbench.lab.documents import dataset_document, judgement_document
 from workbench.lab.judgement import Judgement, judge
+from workbench.lab.large import judged_files, large_files
 from workbench.lab.results import Scored
 from workbench.lab.understanding import Understood, understand
 from workbench.model.contract import Reference
@@ -137,6 +138,10 @@ def check(
     >>> wb.check(pl.DataFrame({"date": days, "close": [10.0, 10.1, -1.0, 10.2]})).findings[0].kind
     'non_positive'
     """
+    if reference is None and (files := large_files(_paths(data))):
+        large = judged_files(files, contract, calendar, as_of)
+        if large is not None:
+            return Checked(tuple(str(path) for path in _paths(data)), large[0], large[1], as_of, large[2])
     paths, tables = _tables(data)
     understood = _understood(tables, contract, calendar)
     frame, left_out = _known_by(understood.frame, as_of)
@@ -195,11 +200,18 @@ def _origins(tables: Sequence[RawTable]) -> list[Origin]:
     return [Origin(table, first_row=first) for table, first in zip(tables, first_rows, strict=False)]
 
 
-def _tables(data: Checkable) -> tuple[tuple[str, ...], tuple[RawTable, ...]]:
+def _paths(data: Checkable) -> tuple[Path, ...]:
+    """Return the paths that are to be checked; none where a frame is."""
     if isinstance(data, (str, Path)):
-        return (str(data),), read_paths([Path(data)])
+        return (Path(data),)
     if isinstance(data, (list, tuple)) and data and all(isinstance(item, (str, Path)) for item in data):
-        return tuple(str(item) for item in data), read_paths([Path(item) for item in data])
+        return tuple(Path(item) for item in data)
+    return ()
+
+
+def _tables(data: Checkable) -> tuple[tuple[str, ...], tuple[RawTable, ...]]:
+    if paths := _paths(data):
+        return tuple(str(path) for path in paths), read_paths(paths)
     return ("frame",), (typed_table(_frame(data), origin="frame", label="frame"),)
 
 

@@ -13,7 +13,8 @@ from workbench.calendars import Calendar, calendar
 from workbench.ingest.files import read_paths
 from workbench.lab.arrivals import receive, source_files
 from workbench.lab.displays import frame_html
-from workbench.lab.judgement import Judgement, judge, judged_by_states
+from workbench.lab.history import History, rebuild
+from workbench.lab.judgement import Judgement, against_its_past, judge, judged_by_states
 from workbench.lab.processing import transform
 from workbench.lab.report import sampled
 from workbench.lab.results import Arrivals, Findings, Profile, Rows, RunReport, Scored, Transformation
@@ -21,6 +22,7 @@ from workbench.lab.run_report import write_run_report
 from workbench.lab.states import Gathered, Snapshot, gather, snapshot
 from workbench.lab.understanding import calendars_of, understand
 from workbench.lake import TableRef, receipts, scan, version_of
+from workbench.lake.run_history import read_runs
 from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, PRICES, REASON, SESSION, SYMBOL
 from workbench.quality.ledger import Evidence
@@ -188,7 +190,7 @@ class Dataset:
                 disorder[symbol] = disorder.get(symbol, 0) + count
         evidence = Evidence(
             state=gathered.state,
-            contract=self.contract,
+            contract=self.contract if symbols is None else _narrowed(self.contract, symbols),
             terms=terms,
             now=moment,
             received_at=max((r.received_at for r in arrived), default=None),
@@ -220,10 +222,14 @@ class Dataset:
         return compare
 
     def judge(self, *, findings: bool = True, **which: Any) -> Judgement:
-        """Check, score and (if asked for) find; ``which`` is as for :meth:`gather`."""
+        """Check, score and (if asked for) find; ``which`` is as for :meth:`gather`.
+
+        A session that is asked for as the last (``end``) is held against those before it.
+        """
         snap, evidence, gathered = self.gather(**which)
         made = judge(evidence, snap.rows) if findings else judged_by_states(evidence, snap.rows)
-        return replace(made, gathered=str(gathered))
+        last = _day(which.get("end")) if findings else None
+        return replace(made if last is None else against_its_past(made, last), gathered=str(gathered))
 
     def score(self, **which: Any) -> Scored:
         """Score what arrived; ``which`` is as for :meth:`gather`."""
@@ -249,6 +255,18 @@ class Dataset:
         """Write the report of a run into its folder, comparing it with the run before."""
         day = session if isinstance(session, date) else date.fromisoformat(session)
         return write_run_report(self.lake, self.contract, self.judge(now=now, end=day), session=day, run=run)
+
+    def history(self, *, fresh: bool = False) -> History:
+        """Return every run with its score and what it measured.
+
+        Parameters
+        ----------
+        fresh : bool
+            Make the stored table again from the manifests of the runs.
+        """
+        if fresh:
+            rebuild(self.lake, self.name)
+        return History(read_runs(self.lake, self.name), self.contract.title or self.name, self.contract.score.thresholds())
 
     def quarantined(self) -> pl.DataFrame:
         """Return the rows in quarantine, each with its reason and the vendor's own cells."""
@@ -278,3 +296,8 @@ def _day(value: Day) -> date | None:
         return date.fromisoformat(value)
     except ValueError as error:
         raise BadInput(f"expected a date such as 2024-03-01, found '{value}'") from error
+
+
+def _narrowed(contract: Contract, symbols: Sequence[str]) -> Contract:
+    """Return a contract that promises no other symbols than some."""
+    return contract.model_copy(update={"symbols": tuple(symbol for symbol in contract.symbols if symbol in symbols)})

@@ -6,8 +6,9 @@ from datetime import date, datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from workbench.lab.judgement import against_its_past
 from workbench.model.names import SESSION, SYMBOL
-from workbench.monitor.alerts import band
+from workbench.monitor.alerts import alarms, band
 from workbench.quality.measure import PLACEHOLDER
 
 if TYPE_CHECKING:
@@ -167,12 +168,19 @@ def session_score(judgement: Judgement, session: date) -> float | None:
     return None if row.is_empty() else float(row["score"][0])
 
 
+def alarm_documents(score: Score, session: date | None = None) -> list[dict[str, Any]]:
+    """Write the symbols and sessions that are below a threshold on their own, worst first."""
+    return [{"level": a.level.value, "what": a.what, "name": a.name, "score": a.score} for a in alarms(score, session)]
+
+
 def quality_record(judgement: Judgement, session: date) -> dict[str, Any]:
-    """Return what the quality stage records: score, the session's own score, findings."""
+    """Return what the quality stage records: score, the session's own score, findings, that score's own among them."""
+    judgement = against_its_past(judgement, session)
     return {
         **score_document(judgement.score),
         "band": band(judgement.score, judgement.findings).value,
         "session_score": session_score(judgement, session),
+        "alarms": alarm_documents(judgement.score, session),
         "rows": arrived_rows(judgement.evidence.state),
         "symbols": {symbol: score for symbol, score, _ in judgement.score.by_symbol.iter_rows()},
         "findings": [finding_document(finding) for finding in judgement.findings],

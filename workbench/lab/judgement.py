@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import polars as pl
+
+from workbench.model.names import SESSION
 from workbench.quality.catalogue import run_checks
+from workbench.quality.drift import drift
 from workbench.quality.findings import find, worth_looking_at
 from workbench.quality.ledger import Ledger
 from workbench.quality.score import score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import polars as pl
+    from datetime import date
 
     from workbench.model.findings import Explained, Finding, Incident
     from workbench.model.score import Score
@@ -68,3 +71,20 @@ def judged_by_states(evidence: Evidence, look: Look) -> Judgement:
     ledger = Ledger(evidence)
     made = score(run_checks(ledger), ledger.rows, evidence.contract.score)
     return Judgement(ledger, look, made, (), (), ())
+
+
+def against_its_past(judgement: Judgement, session: date) -> Judgement:
+    """Hold a session's own score against those of the sessions before it; a fall out of them is a finding more.
+
+    Notes
+    -----
+    The scores of all sessions come from this one judgement: the same rows, contract and code give
+    the same finding, in whatever order sessions are run. Done twice it is done once.
+    """
+    scores = judgement.score.by_session
+    own = scores.filter(pl.col(SESSION) == session)
+    fallen = None if own.is_empty() else drift(scores, session, own["score"][0], rows=own["rows"][0])
+    if fallen is None or any(finding.id == fallen.id for finding in judgement.findings):
+        return judgement
+    worst_first = sorted((*judgement.findings, fallen), key=lambda f: (-f.severity.rank, -f.confidence, -f.rows))
+    return replace(judgement, findings=tuple(worst_first))

@@ -15,6 +15,7 @@ from workbench.figures.score import dimensions, loss_map, waterfall
 from workbench.lab.displays import findings_html, frame_html, score_html, table, titled
 from workbench.lab.documents import finding_document, plain, quality_record, score_document
 from workbench.model.errors import BadInput, did_you_mean
+from workbench.quality.attribution import BYS, By, attribution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,6 +83,11 @@ class Scored:
 
     def __float__(self) -> float:
         return float(self.score)
+
+    def lost(self, by: By = "symbol") -> pl.DataFrame:
+        """Return ``check | symbol | session, points``: every lost point's address, dearest first; null where it has none."""
+        shares = attribution(self.score, by)
+        return pl.DataFrame({by: list(shares), "points": [float(points) for points in shares.values()]}, strict=False)
 
     def explain(self) -> pl.DataFrame:
         """Return every check with its failures, tolerance and the points it costs, dearest first."""
@@ -290,6 +296,16 @@ class RunReport:
 
     def __repr__(self) -> str:
         return "\n".join((self.path.name, *self.changes))
+
+
+def losses(score: Score, most: int = 200) -> dict[str, list[dict[str, Any]]]:
+    """Return the points that checks, symbols and sessions cost, dearest first, as JSON values."""
+    total = sum((check.points_lost for check in score.checks), start=score.value * 0)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for by in BYS:
+        shares = list(attribution(score, by).items())[:most]
+        found[by] = [{"name": plain(key), "points": float(p), "share": float(p / total)} for key, p in shares]
+    return found
 
 
 def _drawn(which: str, ways: Mapping[str, Callable[[Any], go.Figure]], data: object) -> go.Figure:

@@ -14,11 +14,11 @@ from workbench.lake import (
     LeafBy,
     StateStore,
     TableRef,
+    chunks,
     columns_of,
     history,
     leaf_of,
     leaves,
-    row_groups,
     scan,
     version_at,
     version_of,
@@ -315,23 +315,23 @@ def _measured(snap: Snapshot, terms: Terms, wanted: pl.DataFrame) -> State:
     mixed = wanted.join(clean, on=LEAF, how="anti", nulls_equal=True)
     parts = []
     if len(clean):
-        parts.append(_of_row_groups(snap, terms, clean.select(LEAF)))
+        parts.append(_of_files(snap, terms, clean.select(LEAF)))
     some_at_once = mixed.iter_slices(4 if terms.is_intraday else LEAVES_AT_ONCE)
     columns = (*terms.fields, UNREADABLE)
     parts += [measured(snap.rows(some.select(LEAF), columns=columns), terms, by_leaf=True) for some in some_at_once]
     return fold(beside(parts), terms, by_leaf=True)
 
 
-def _of_row_groups(snap: Snapshot, terms: Terms, wanted: pl.DataFrame) -> State:
+def _of_files(snap: Snapshot, terms: Terms, wanted: pl.DataFrame) -> State:
     columns = (SYMBOL, EVENT_AT, SESSION, *terms.fields, UNREADABLE)
     days = wanted[LEAF].to_list()
     spans = [(day, month_end(day) if not terms.is_intraday else day) for day in days]
     table = TableRef.processed(snap.contract.dataset)
     is_all = len(days) == snap.leaves[LEAF].drop_nulls().len()
-    chunks = row_groups(snap.lake, table, snap.processed, columns, spans)
+    pieces = chunks(snap.lake, table, snap.processed, columns, spans)
     keep = leaf_of(leaf_by(snap.contract)).is_in(wanted[LEAF].implode())
     try:
-        return measured_chunks(chunks if is_all else (_filtered(chunk, keep) for chunk in chunks), terms, by_leaf=True)
+        return measured_chunks(pieces if is_all else (_filtered(piece, keep) for piece in pieces), terms, by_leaf=True)
     except Overlap:  # rows that came unsorted, or one session in several files: together they are in order
         return fold(
             beside([measured(snap.rows(some), terms, by_leaf=True) for some in wanted.iter_slices(4)]), terms, by_leaf=True
@@ -352,7 +352,8 @@ def _of_daily_symbols(snap: Snapshot, terms: Terms, symbols: Sequence[str], star
     """Measure the daily rows of some symbols: they are few, and months are of all symbols together."""
     rows = snap.rows(pl.DataFrame({SYMBOL: list(symbols)}, schema={SYMBOL: pl.String}), columns=(*terms.fields, UNREADABLE))
     inside = rows.filter(_within(start, end))
-    return Gathered(measured(inside, terms), inside[SESSION].dt.truncate("1mo").n_unique(), ())
+    months = inside[SESSION].dt.truncate("1mo").unique().sort().to_list()
+    return Gathered(measured(inside, terms), len(months), tuple(months))
 
 
 def _within(start: date | None, end: date | None) -> pl.Expr:

@@ -1,6 +1,6 @@
 """Zones, tables, versions, lineage: where data rests, and how it is read back."""
 
-from workbench.lake.chunks import columns_of, row_groups
+from workbench.lake.chunks import chunks, columns_of, file_chunks
 from workbench.lake.compaction import compact
 from workbench.lake.leaf_hash import LeafBy, content_hashes, leaf_of
 from workbench.lake.leaves import leaves
@@ -19,9 +19,11 @@ __all__ = [
     "StateStore",
     "TableRef",
     "Zone",
+    "chunks",
     "columns_of",
     "compact",
     "content_hashes",
+    "file_chunks",
     "history",
     "leaf_of",
     "leaves",
@@ -31,7 +33,6 @@ __all__ = [
     "receipts",
     "replace_receipts",
     "replace_sessions",
-    "row_groups",
     "safe_name",
     "scan",
     "version_at",

@@ -1,4 +1,4 @@
-"""A version of a table as chunks: row groups in the order they lie, each read when it is asked for."""
+"""A version of a table as chunks: the rows of its files in the order they lie, read when they are asked for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from workbench.lake.versions import open_table
-from workbench.model.names import SESSION, SYMBOL
+from workbench.model.names import SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     Chunk = Callable[[], pl.DataFrame]
 
 
-CHUNK_ROWS: Final = 131_072
-"""Small row groups are read together up to so many rows."""
+CHUNK_ROWS: Final = 524_288
+"""Rows read at a time: eight row groups as :mod:`workbench.lake.tables` writes them."""
 
 
 def columns_of(lake: Lake, table: TableRef, version: int) -> tuple[str, ...]:
@@ -35,10 +35,10 @@ def columns_of(lake: Lake, table: TableRef, version: int) -> tuple[str, ...]:
     return tuple(field.name for field in delta.schema().fields if field.name not in folders)
 
 
-def row_groups(
+def chunks(
     lake: Lake, table: TableRef, version: int, columns: Sequence[str], spans: Sequence[tuple[date, date]]
 ) -> Iterator[Chunk]:
-    """Yield the row groups of those files that can hold rows of some spans of sessions.
+    """Yield the rows of those files that can hold rows of some spans of sessions.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def row_groups(
     Yields
     ------
     callable
-        Reads one row group: a DataFrame, ``symbol`` Categorical where the file keeps a dictionary of it.
+        Reads a stretch of one file.
 
     Raises
     ------
@@ -65,34 +65,14 @@ def row_groups(
     low, high = f"min.{SESSION}", f"max.{SESSION}"
     for path, first, last in files.select("path", low, high).iter_rows():
         if first is None or any(first <= end and last >= start for start, end in spans):
-            yield from _groups(str(lake.path(table) / path), columns)
+            yield from file_chunks(str(lake.path(table) / path), columns)
 
 
-def _groups(path: str, columns: Sequence[str]) -> Iterator[Chunk]:
-    import pyarrow.parquet as pq
-
-    metadata = pq.read_metadata(path)
-    there = [name for name in columns if name in metadata.schema.names]
-    sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-    for some in _together(sizes):
-        yield lambda some=some: _read(path, some, there)  # type: ignore[misc]
-
-
-def _together(sizes: Sequence[int]) -> Iterator[list[int]]:
-    """Put neighbouring row groups together while they are small."""
-    some: list[int] = []
-    for number, size in enumerate(sizes):
-        if some and sum(sizes[n] for n in some) + size > CHUNK_ROWS:
-            yield some
-            some = []
-        some.append(number)
-    if some:
-        yield some
-
-
-def _read(path: str, numbers: list[int], columns: list[str]) -> pl.DataFrame:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path, read_dictionary=[SYMBOL], memory_map=True) as file:
-        frame = pl.from_arrow(file.read_row_groups(numbers, columns=columns, use_threads=False))
-    return frame if isinstance(frame, pl.DataFrame) else frame.to_frame()
+def file_chunks(path: str, columns: Sequence[str], *, hive: bool = False) -> Iterator[Chunk]:
+    """Yield a Parquet file's rows in order, some row groups at a time; ``hive``: the folders' names are columns too."""
+    everything = pl.scan_parquet(path, hive_partitioning=hive)
+    schema = everything.collect_schema()
+    rows = everything.select(name for name in dict.fromkeys(columns) if name in schema)
+    count = pl.scan_parquet(path).select(pl.len()).collect().item()
+    for first in range(0, count, CHUNK_ROWS):
+        yield rows.slice(first, CHUNK_ROWS).collect

@@ -40,10 +40,15 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class ScoredCheck:
-    """A check together with the points it costs; the points of all checks add up to 100 - score."""
+    """A check together with the points it is worth and those it costs; what all cost adds up to 100 - score."""
 
     result: CheckResult
-    points_lost: Fraction
+    worth: Fraction
+
+    @property
+    def points_lost(self) -> Fraction:
+        """The points it costs."""
+        return self.worth * self.result.share_lost
 
     @property
     def score(self) -> Fraction | None:

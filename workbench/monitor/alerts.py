@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from workbench.model.score import Band
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import date
 
     from workbench.model.findings import Finding
     from workbench.model.score import Score
@@ -63,12 +65,29 @@ def level_of(score: Score | None, findings: Iterable[Finding], *, failed: bool) 
     return None if worst is Band.OK else Level(worst.value)
 
 
-def alarming_symbols(score: Score) -> tuple[tuple[str, Level], ...]:
-    """Return the symbols below a threshold, worst first: one ruined symbol must not hide in a mean."""
-    if score.by_symbol.is_empty():
-        return ()
-    below = score.by_symbol.filter(score.by_symbol["score"] < float(score.thresholds.high)).sort("score", "symbol")
-    critical = float(score.thresholds.critical)
-    return tuple(
-        (symbol, Level.CRITICAL if value < critical else Level.HIGH) for symbol, value in below.select("symbol", "score").rows()
-    )
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A symbol or a session whose own score is below a threshold."""
+
+    level: Level
+    what: str
+    name: str
+    score: float
+
+
+def alarms(score: Score, session: date | None = None) -> tuple[Alarm, ...]:
+    """Return what is below a threshold on its own, worst first: one ruined symbol must not hide in a mean.
+
+    Parameters
+    ----------
+    score : Score
+    session : date, optional
+        The session somebody is told about; sessions before it were told of in their time. None: all.
+    """
+    day = score.by_session if session is None else score.by_session.filter(score.by_session["session"] == session)
+    found = []
+    for what, frame in (("symbol", score.by_symbol), ("session", day)):
+        for name, value in frame.filter(frame["score"] < float(score.thresholds.high)).select(what, "score").iter_rows():
+            level = Level.CRITICAL if value < float(score.thresholds.critical) else Level.HIGH
+            found.append(Alarm(level, what, str(name), value))
+    return tuple(sorted(found, key=lambda alarm: (alarm.score, alarm.what, alarm.name)))

@@ -15,6 +15,7 @@ from workbench.ingest.files import read_payload
 from workbench.lab.arrivals import source_files
 from workbench.lab.contracts import contract_fingerprint
 from workbench.lab.fingerprint import code_fingerprint, environment
+from workbench.lab.history import keep_run
 from workbench.lake import TableRef, Zone, receipts, version_of
 from workbench.model.runs import Outcome, RunManifest, StageRecord
 from workbench.pipeline.notebook import Execution, execute, refuse_wrong_parameters
@@ -87,6 +88,7 @@ def run_daily(
     plan = plan_run(lab, dataset, session, now=now)
     done = None if force else same_run(lab, plan)
     if done is not None:
+        keep_run(dataset.lake, done)  # a run that was stopped between its manifest and its history
         return Ran(done, run_folder(lab.lake.zone(Zone.METADATA), done.id, done.session), is_new=False)
     for name in STAGES:
         refuse_wrong_parameters(lab.stages / f"{name}.ipynb", plan.parameters)
@@ -95,6 +97,7 @@ def run_daily(
     stages = _execute_all(lab, plan, progress)
     manifest = _manifest(plan, stages, before, _versions(dataset))
     write_manifest(plan.folder, manifest)
+    keep_run(dataset.lake, manifest)
     return Ran(manifest, plan.folder, is_new=True)
 
 

@@ -49,5 +49,6 @@ def run_document(ran: Ran) -> dict[str, Any]:
 
 
 def _alert(score: dict[str, Any]) -> str | None:
-    band = score.get("band")
-    return None if band in (None, "ok") else Level(str(band)).value
+    """Return the most urgent of what the dataset's band and its symbols' and session's own scores ask for."""
+    asked = {score.get("band"), *(alarm["level"] for alarm in score.get("alarms", ()))}
+    return next((level.value for level in Level if level.value in asked), None)

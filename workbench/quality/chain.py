@@ -85,14 +85,10 @@ def spikes(price: NDArray[np.float64], sequence: NDArray[Any], at: Positions, fl
     return Spikes(at[keep], level[keep], move[keep])
 
 
-def wicks(values: NDArray[np.float64], others: tuple[NDArray[np.float64], ...], floor: float, *, above: bool) -> Spikes:
-    """Find prices of a bar that lie beyond all others of the same bar: highs above, or lows below."""
-    nearest = others[0]
-    for other in others[1:]:
-        nearest = np.maximum(nearest, other) if above else np.minimum(nearest, other)
-    far = values > nearest * (1 + floor) if above else values * (1 + floor) < nearest
-    at = np.flatnonzero(far)
-    own, level = values[at], nearest[at]
+def wicks(values: NDArray[np.float64], body: NDArray[np.float64], floor: float, *, above: bool) -> Spikes:
+    """Find prices of a bar that lie beyond its body: highs above its top, or lows below its bottom."""
+    at = np.flatnonzero(values > body * (1 + floor) if above else values * (1 + floor) < body)
+    own, level = values[at], body[at]
     usable = (own > 0) & (level > 0)
     at, own, level = at[usable], own[usable], level[usable]
     move = (own / level if above else level / own) - 1

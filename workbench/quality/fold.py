@@ -6,8 +6,8 @@ edges are measured where they meet (``seams.py``).
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from workbench.quality.terms import Terms
 
 _SUMS: Final = ("rows", "priced", "links", "moves", "squares", "repeats")
-_HISTOGRAMS: Final = ("returns", "volumes", "spreads")
+MANY_PARTS: Final = 32
+"""Blocks shorter than this are not worth adding one by one."""
 
 
 class Overlap(WorkbenchError):
@@ -169,21 +170,24 @@ def _bounds(columns: dict[str, NDArray[Any]], order: Order) -> dict[str, NDArray
 
 
 def _histogram(series: pl.DataFrame, name: str, order: Order, more: NDArray[np.int64] | None = None) -> NDArray[np.uint32]:
-    """Add histograms up, block by block: within a block no two parts belong to one group, so plain addition does."""
-    total = np.zeros((len(order.starts), BINS), dtype=np.int64) if more is None else more
+    """Add histograms up.
+
+    Notes
+    -----
+    Stored states lie leaf by leaf, and within a leaf no two parts belong to one group: whole blocks are
+    added at once. Elsewhere parts are gathered by group first.
+    """
+    bins = series[name].to_numpy()
     group = np.empty(len(order.at), dtype=np.int64)
     group[order.at] = order.group
-    bins = series[name].to_numpy() if len(series) else np.zeros((0, BINS), dtype=np.uint32)
-    for low, high in _blocks(group):
-        total[group[low:high]] += bins[low:high]
-    return total.astype(np.uint32)
-
-
-def _blocks(group: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Cut an array where it stops growing; if that makes too many pieces, cut it at repeats of a group."""
-    cuts = np.flatnonzero(np.diff(group) <= 0) + 1
-    bounds = np.concatenate([[0], cuts, [len(group)]])
-    return [(int(low), int(high)) for low, high in itertools.pairwise(bounds) if high > low]
+    cuts = np.concatenate([[0], np.flatnonzero(np.diff(group) <= 0) + 1, [len(group)]])
+    if len(cuts) * MANY_PARTS > len(group):
+        total = np.add.reduceat(bins[order.at], order.starts, axis=0, dtype=np.int64)
+    else:
+        total = np.zeros((len(order.starts), BINS), dtype=np.int64)
+        for low, high in pairwise(cuts.tolist()):
+            total[group[low:high]] += bins[low:high]
+    return (total if more is None else total + more).astype(np.uint32)
 
 
 def _rest(states: State, seams: Seams, first: pl.DataFrame) -> dict[str, pl.DataFrame]:

@@ -68,4 +68,5 @@ def upper_edges() -> NDArray[np.float64]:
 
 def on_grid(values: NDArray[np.float64], step: float) -> NDArray[np.int64]:
     """Return values in whole steps of a grid, rounded half to even."""
-    return np.rint(values * (1 / step)).astype(np.int64)  # a step is a power of two: its inverse is exact
+    steps = values * (1 / step)  # a step is a power of two: its inverse is exact
+    return np.rint(steps, out=steps).astype(np.int64)

@@ -44,7 +44,7 @@ class Links:
     at: NDArray[np.int64]
     session: NDArray[np.int32]
     counts: Positions
-    part: NDArray[np.int64]
+    part: NDArray[np.int32]
     move: NDArray[np.float64]
     distance: NDArray[np.float64]
     void: Positions
@@ -83,7 +83,7 @@ def links_of(rows: Rows, parts: Parts, terms: Terms) -> Links:
         at=rows.at[at],
         session=rows.session[at],
         counts=counts,
-        part=np.repeat(np.arange(len(parts)), counts),
+        part=np.repeat(np.arange(len(parts), dtype=np.int32), counts),
         move=move,
         distance=np.abs(move),
         void=void,

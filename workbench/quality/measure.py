@@ -60,7 +60,7 @@ def measure(frame: pl.DataFrame, terms: Terms) -> State:
     priced = np.setdiff1d(np.arange(len(rows)), unpriced, assume_unique=True) if len(unpriced) else None
     names = pl.Series("symbol", rows.symbols, dtype=pl.String).gather(parts.symbol)
     cells = _Cells(rows, parts, names, terms, priced, on_holiday)
-    spikes, pending = lone_prices(links, parts, names, terms)
+    spikes, pending = lone_prices(rows, links, parts, names, terms)
     runs, at_edges = standing_prices(links, parts, names, terms)
     columns = {
         "leaf": parts.leaf,
@@ -132,10 +132,9 @@ class _Cells:
         opens, closes = self._hours()
         low, high = (opens + 1, closes + 1) if terms.stamp == "end" else (opens, closes)
         at = rows.at if self.priced_at is None else rows.at[self.priced_at]
-        ties = bool((at[1:] == at[:-1]).any())
         ends = np.append(parts.cell_starts[1:], parts.size) - 1
         inside = (rows.at[parts.cell_starts] >= low) & (rows.at[ends] < high)
-        if self.priced_at is None and not ties and inside.all():
+        if self.priced_at is None and not rows.has_ties and inside.all():
             return parts.cell_sizes
         cell = np.repeat(np.arange(len(low)), self.priced)
         within = (at >= low[cell]) & (at < high[cell])
@@ -205,9 +204,10 @@ def _sums(rows: Rows, parts: Parts, links: Links, terms: Terms) -> dict[str, Any
     """Return sums and histograms of each part."""
     count = len(parts)
     first_bin = np.arange(count) * BINS
-    of_links, of_rows = (np.repeat(first_bin, sizes) for sizes in (links.counts, parts.ends - parts.starts))
+    of_links = np.repeat(first_bin, links.counts)
+    of_rows = of_links if links.rows is None else np.repeat(first_bin, parts.ends - parts.starts)
     returns = _histogram(of_links, ratio_bins(links.distance), count)
-    np.subtract.at(returns[:, 0], links.part[links.void], 1)
+    returns[:, 0] -= np.bincount(links.part[links.void], minlength=count)
     is_far = len(links.move) > 0 and links.distance.max() > 1
     move = np.clip(links.move, -1.0, 1.0) if is_far else links.move
     volume = rows.values[terms.sizes[0]] if terms.sizes else None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final
-
-import numpy as np
 
 from workbench.model.names import EVENT_AT, SYMBOL
 from workbench.quality.fold import Overlap, fold
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     Chunk = Callable[[], pl.DataFrame]
 
-CHUNK_ROWS: Final = 131_072
+CHUNK_ROWS: Final = 262_144
 """Rows measured at once: their columns fit a processor's cache, and the cost of a call is spread over many."""
-STATES_AT_ONCE: Final = 64
+CHUNKS_AT_ONCE: Final = 16
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 WORKERS: Final = min(os.cpu_count() or 1, 8)
 
 
@@ -65,25 +66,25 @@ def measured_chunks(chunks: Iterable[Chunk], terms: Terms, *, by_leaf: bool = Fa
     Overlap
         Two chunks hold rows of one symbol that overlap in time: measure them together.
     """
+    keep_freed_memory()
 
     def one(chunk: Chunk) -> State:
-        return measure(chunk(), terms)
+        return beside([measure(piece(), terms) for piece in _slices(chunk())])
 
     folded: list[State] = []
+    waiting = iter(chunks)
     with ThreadPoolExecutor(WORKERS) as pool:
-        waiting = iter(chunks)
-        while some := list(islice(waiting, STATES_AT_ONCE)):
+        while some := list(islice(waiting, CHUNKS_AT_ONCE)):
             folded.append(fold(beside(list(pool.map(one, some))), terms, by_leaf=by_leaf))
-            if len(folded) == STATES_AT_ONCE:
+            if len(folded) == CHUNKS_AT_ONCE:
                 folded = [fold(beside(folded), terms, by_leaf=by_leaf)]
     return fold(beside(folded), terms, by_leaf=by_leaf)
 
 
 def _slices(frame: pl.DataFrame) -> Iterator[Chunk]:
     """Cut a sorted frame; never between two rows of one symbol and time."""
-    bounds = np.arange(0, len(frame), CHUNK_ROWS).tolist()
-    bounds = [*sorted({_clear_of_ties(frame, bound) for bound in bounds}), len(frame)]
-    for low, high in pairwise(bounds):
+    bounds = sorted({_clear_of_ties(frame, bound) for bound in range(0, len(frame), CHUNK_ROWS)})
+    for low, high in pairwise([*bounds, len(frame)]):
         yield lambda low=low, high=high: frame[low:high]  # type: ignore[misc]
 
 
@@ -95,3 +96,21 @@ def _clear_of_ties(frame: pl.DataFrame, bound: int) -> int:
             break
         bound += 1
     return bound
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Let the C library keep the memory of arrays that are done with, instead of handing it back each time.
+
+    Notes
+    -----
+    A chunk's arrays are of a megabyte each; by default glibc returns them to the system at once, and the
+    page faults of the next ones take four times as long as the arithmetic (4.0 against 1.0 ms for the sums
+    of a chunk, 2026-11-24). Elsewhere this does nothing.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # another C library, or another system
+        return
+    mallopt(_M_TRIM_THRESHOLD, 256 << 20)
+    mallopt(_M_MMAP_THRESHOLD, 32 << 20)

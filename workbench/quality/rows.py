@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 NOWHERE = np.zeros(0, dtype=np.int64)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rows:
     """One chunk.
 
@@ -42,6 +43,8 @@ class Rows:
         Positions of rows that are no neighbours, and of those that share a key.
     unreadable
         Field -> positions of cells whose text is no number.
+    has_ties
+        Whether two rows of one symbol share a time.
     """
 
     symbols: tuple[str | None, ...]
@@ -54,9 +57,20 @@ class Rows:
     duplicates: Positions
     conflicts: Positions
     unreadable: dict[str, Positions]
+    has_ties: bool
 
     def __len__(self) -> int:
         return len(self.at)
+
+    @cached_property
+    def body(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The higher and the lower of each bar's open and close; of the one that is there, where the other is not."""
+        sides = [self.values[name] for name in ("open", "close") if name in self.values]
+        if len(sides) == 1:
+            return sides[0], sides[0]
+        if self.has_nulls & {"open", "close"}:
+            return np.fmax(*sides), np.fmin(*sides)
+        return np.maximum(*sides), np.minimum(*sides)
 
     @property
     def nameless(self) -> Positions:
@@ -84,23 +98,25 @@ def rows_of(frame: pl.DataFrame, terms: Terms) -> Rows:
     arrival changes nothing.
     """
     starts, names = _symbol_runs(frame)
-    at = frame[EVENT_AT].to_physical().fill_null(NEVER).to_numpy()
-    if not _is_sorted(at, starts, names):
+    at = _physical(frame[EVENT_AT], NEVER)
+    is_sorted = _is_sorted(at, starts, names)
+    if not is_sorted:
         frame = in_order(frame, terms)
         starts, names = _symbol_runs(frame)
-        at = frame[EVENT_AT].to_physical().fill_null(NEVER).to_numpy()
+        at = _physical(frame[EVENT_AT], NEVER)
     reasons = _reasons(frame)
     return Rows(
         symbols=names,
         symbol_starts=starts,
         at=at,
-        session=frame[SESSION].to_physical().fill_null(NO_DAY).to_numpy(),
+        session=_physical(frame[SESSION], NO_DAY),
         values={name: _floats(frame, name) for name in terms.fields},
         has_nulls=frozenset(n for n in terms.fields if n not in frame.columns or frame[n].null_count()),
         untrusted=_positions(reasons != INFINITE_VALUE),
         duplicates=_positions(reasons == EXACT_DUPLICATE),
         conflicts=_positions(reasons == CONFLICTING_DUPLICATE),
         unreadable=_unreadable(frame, terms),
+        has_ties=not is_sorted and bool((at[1:] == at[:-1]).any()),
     )
 
 
@@ -127,6 +143,12 @@ def _is_sorted(at: NDArray[np.int64], starts: Positions, names: tuple[str | None
     step = np.diff(at)
     step[starts[1:] - 1] = 1
     return len(at) == 0 or (bool((step > 0).all()) and at.min() != NEVER)
+
+
+def _physical(series: pl.Series, unknown: int) -> NDArray[Any]:
+    """Return dates or moments as integers."""
+    numbers = series.to_physical()
+    return (numbers.fill_null(unknown) if numbers.null_count() else numbers).to_numpy()
 
 
 def _floats(frame: pl.DataFrame, name: str) -> NDArray[np.float64]:

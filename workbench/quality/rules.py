@@ -122,22 +122,21 @@ def _bars(rows: Rows, terms: Terms) -> Iterator[Failing]:
 
 def _high_below(rows: Rows, prices: tuple[str, ...]) -> Positions:
     """Return where the high is not the highest price of its bar, beyond rounding."""
-    others = [rows.values[name] for name in prices if name != "high"]
-    screened = np.flatnonzero(rows.values["high"] < reduce(np.fmax, others))
-    if not len(screened):
-        return NOWHERE
-    return screened[rows.values["high"][screened] < reduce(np.fmax, others)[screened] - _slack(rows, prices, screened)]
+    high = rows.values["high"]
+    others = [rows.values["low"]] if "low" in prices else []
+    others += [rows.body[0]] if {"open", "close"} & set(prices) else []
+    at = reduce(np.union1d, [np.flatnonzero(high < other) for other in others], NOWHERE)
+    highest = np.max([other[at] for other in others], axis=0, initial=-np.inf, where=True) if others else high[at]
+    return at[high[at] < highest - _slack(rows, prices, at)]
 
 
 def _low_above(rows: Rows, prices: tuple[str, ...]) -> Positions:
     """Return where the low is not the lowest of low, open and close, beyond rounding."""
-    others = [rows.values[name] for name in prices if name not in ("high", "low")]
-    if not others:
+    if {"open", "close"}.isdisjoint(prices):
         return NOWHERE
-    screened = np.flatnonzero(rows.values["low"] > reduce(np.fmin, others))
-    if not len(screened):
-        return NOWHERE
-    return screened[rows.values["low"][screened] > reduce(np.fmin, others)[screened] + _slack(rows, prices, screened)]
+    low, bottom = rows.values["low"], rows.body[1]
+    at = np.flatnonzero(low > bottom)
+    return at[low[at] > bottom[at] + _slack(rows, prices, at)]
 
 
 def _slack(rows: Rows, prices: tuple[str, ...], at: Positions) -> NDArray[np.float64]:

@@ -74,9 +74,7 @@ def _effective_weights(results: Sequence[CheckResult], scoring: Scoring) -> dict
 def _dimension(dimension: Dimension, results: Sequence[CheckResult], weight: Fraction) -> DimensionScore:
     mine = [result for result in results if result.dimension is dimension]
     total = sum((result.weight for result in mine if _asks(result)), Fraction(0))
-    checks = tuple(
-        ScoredCheck(r, HUNDRED * weight * r.weight / total * r.share_lost if _asks(r) and total else Fraction(0)) for r in mine
-    )
+    checks = tuple(ScoredCheck(r, HUNDRED * weight * r.weight / total if _asks(r) and total else Fraction(0)) for r in mine)
     if not total:
         return DimensionScore(dimension, None, Fraction(0), Verdict.NOT_APPLICABLE, checks)
     lost = sum((r.weight * r.share_lost for r in mine if _asks(r)), Fraction(0))

@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 
     from workbench.quality.links import Links
     from workbench.quality.parts import Parts
-    from workbench.quality.rows import Positions
+    from workbench.quality.rows import Positions, Rows
     from workbench.quality.terms import Terms
 
 
-def lone_prices(links: Links, parts: Parts, names: pl.Series, terms: Terms) -> tuple[pl.DataFrame, NDArray[np.float64]]:
+def lone_prices(
+    rows: Rows, links: Links, parts: Parts, names: pl.Series, terms: Terms
+) -> tuple[pl.DataFrame, NDArray[np.float64]]:
     """Find prices that leave their neighbours, or their own bar, and come back.
 
     Parameters
     ----------
+    rows : Rows
     links : Links
     parts : Parts
     names : Series of String, shape (number of parts,)
@@ -45,15 +48,15 @@ def lone_prices(links: Links, parts: Parts, names: pl.Series, terms: Terms) -> t
     floor, price = terms.spike_floor, links.price
     found = [(terms.main, price, spikes(price, links.part, _jumps(links, floor), floor))]
     if terms.kind is Kind.BARS and len(terms.prices) > 1:
-        bodies = tuple(links.values[name] for name in ("open", "close") if name in terms.prices)
-        for name, above in (("high", True), ("low", False)):
+        top, bottom = rows.body if links.rows is None else (side[links.rows] for side in rows.body)
+        for name, body, above in (("high", top, True), ("low", bottom, False)):
             if name in terms.prices:
-                found.append((name, links.values[name], wicks(links.values[name], bodies, floor, above=above)))
-    if "open" in terms.prices and terms.main != "open":
-        far = _far_opens(links, floor)
-        firsts = np.isin(far, links.firsts)
-        pending[links.part[far[firsts]]] = links.values["open"][far[firsts]]
-        found.append(("open", links.values["open"], _lone_opens(links, far[~firsts], floor)))
+                found.append((name, links.values[name], wicks(links.values[name], body, floor, above=above)))
+        if "open" in terms.prices and terms.main != "open":
+            far = np.flatnonzero(bottom * (1 + floor) < top)
+            firsts = np.isin(far, links.firsts)
+            pending[links.part[far[firsts]]] = links.values["open"][far[firsts]]
+            found.append(("open", links.values["open"], _lone_opens(links, far[~firsts], floor)))
     return _spike_frame(links, parts, names, found), pending
 
 
@@ -62,12 +65,6 @@ def _jumps(links: Links, floor: float) -> Positions:
     far = np.flatnonzero(links.distance >= floor / (1 + floor))
     found: Positions = far[:-1][np.diff(far) == 1]
     return found
-
-
-def _far_opens(links: Links, floor: float) -> Positions:
-    """Return links that open far from their own close."""
-    opened, close = links.values["open"], links.price
-    return np.flatnonzero(np.abs(opened / close - 1) >= floor / (1 + floor))
 
 
 def _lone_opens(links: Links, at: Positions, floor: float) -> Spikes:
@@ -155,7 +152,7 @@ def _trades(links: Links, at: Positions, terms: Terms) -> NDArray[np.int64]:
     return traded
 
 
-def _spread(count: int, part: Positions, values: NDArray[Any], otherwise: int) -> NDArray[Any]:
+def _spread(count: int, part: NDArray[np.int32], values: NDArray[Any], otherwise: int) -> NDArray[Any]:
     """Put values at their parts."""
     found = np.full(count, otherwise, dtype=values.dtype)
     found[part] = values

@@ -1,0 +1,185 @@
+"""Parquet too large to hold: understood from a sample, measured chunk by chunk, looked at again where something is wrong.
+
+What cannot be read this way (a symbol in the file's name, several calendars, rows that overlap between
+files) is read whole instead; the answer is the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from workbench.ingest.files import data_files, parquet_rows
+from workbench.lab.judgement import Judgement, judge
+from workbench.lab.understanding import DAILY_OR_SLOWER, Understood, understand
+from workbench.lake import file_chunks
+from workbench.model.names import EVENT_AT, SESSION, SYMBOL
+from workbench.quality.fold import Overlap
+from workbench.quality.ledger import Evidence
+from workbench.quality.passes import measured_chunks
+from workbench.quality.timetables import terms_of
+from workbench.transform.columns import map_columns
+from workbench.transform.formats import typed_table
+from workbench.transform.standardise import Arrived, Origin, standardise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from workbench.model.contract import Contract
+
+LARGE_ROWS: Final = 2_000_000
+SAMPLES: Final = 8
+SAMPLE_ROWS: Final = 65_536
+PARQUET: Final = (".parquet", ".pq")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How files are read: which column is what, and what holds for all rows.
+
+    Attributes
+    ----------
+    columns
+        Standard name -> the files' own.
+    understood
+        Of the sample; its contract and calendars hold for all rows.
+    """
+
+    files: tuple[str, ...]
+    columns: dict[str, str]
+    understood: Understood
+    as_of: datetime | None
+
+    def standard(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, Arrived]:
+        """Return rows of one chunk on their place in time."""
+        contract = self.understood.contract
+        table = typed_table(frame, origin=self.files[0], label="")
+        arrived = standardise([Origin(table)], columns=self.columns, kind=contract.kind, frequency=contract.frequency)
+        name = self.understood.calendar
+        return understand(arrived, contract.model_copy(update={"calendar": contract.calendar or name})).frame, arrived
+
+
+def large_files(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Return the Parquet files under some paths if they hold too many rows to be read at once; else none."""
+    found = [file for path in paths for file in (sorted(data_files(path)) if path.is_dir() else [path])]
+    if not found or any(file.suffix not in PARQUET or not file.is_file() for file in found):
+        return ()
+    if any((path / "_delta_log").is_dir() for path in paths):
+        return ()
+    files = tuple(str(file) for file in found)
+    return files if sum(parquet_rows(file) for file in files) >= LARGE_ROWS else ()
+
+
+def judged_files(
+    files: tuple[str, ...], contract: Contract | None, calendar: str | None, as_of: datetime | None
+) -> tuple[Understood, Judgement, int] | None:
+    """Judge Parquet files chunk by chunk; None where they must be read whole.
+
+    Returns
+    -------
+    tuple
+        What was understood (without rows), the judgement, and how many rows lie after ``as_of``.
+    """
+    plan = _plan(files, contract, calendar, as_of)
+    if plan is None:
+        return None
+    disorder: Counter[str] = Counter()
+    left_out: list[int] = []
+
+    def chunk(read: Callable[[], pl.DataFrame]) -> Callable[[], pl.DataFrame]:
+        def standard() -> pl.DataFrame:
+            frame, arrived = plan.standard(read())
+            disorder.update(arrived.out_of_order)
+            if as_of is None:
+                return frame
+            known = frame.filter(pl.col(EVENT_AT).is_null() | (pl.col(EVENT_AT) <= as_of))
+            left_out.append(len(frame) - len(known))
+            return known
+
+        return standard
+
+    contract, span = plan.understood.contract, _span(plan)
+    fields = tuple(name for name in plan.columns if name not in ("time", SYMBOL))
+    terms = terms_of(contract, fields, plan.understood.calendars, (span[0], max(span[1], as_of.date()) if as_of else span[1]))
+    try:
+        state = measured_chunks((chunk(read) for read in _chunks(plan)), terms)
+    except Overlap:
+        return None
+    evidence = Evidence(state=state, contract=contract, terms=terms, now=as_of, out_of_order=dict(disorder))
+    return plan.understood, judge(evidence, lambda cells: _rows_again(plan, cells)), sum(left_out)
+
+
+def _plan(files: tuple[str, ...], contract: Contract | None, calendar: str | None, as_of: datetime | None) -> Plan | None:
+    """Decide from a sample how all of the files are read; None where a sample cannot tell."""
+    sample = _sample(files)
+    table = typed_table(sample, origin=files[0], label="")
+    columns = map_columns(table, contract.columns if contract else None, contract.kind if contract else None)
+    if columns.symbol is None or columns.is_wide or len(columns.time) != 1:
+        return None
+    named = {"time": columns.time[0], SYMBOL: columns.symbol, **columns.fields}
+    arrived = standardise([Origin(table)], columns=named, kind=columns.kind, frequency=contract.frequency if contract else None)
+    if arrived.frequency in DAILY_OR_SLOWER and arrived.is_zoned:
+        return None
+    understood = understand(arrived, contract, calendar)
+    if understood.calendar is None:
+        return None
+    return Plan(files, named, replace(understood, frame=understood.frame.clear(), out_of_order={}), as_of)
+
+
+def _sample(files: tuple[str, ...]) -> pl.DataFrame:
+    """Return stretches of rows from all over the files."""
+    sizes = [parquet_rows(file) for file in files]
+    total, parts = sum(sizes), []
+    for number in range(SAMPLES):
+        at = number * total // SAMPLES
+        for file, size in zip(files, sizes, strict=True):
+            if at < size:
+                parts.append(pl.scan_parquet(file, hive_partitioning=True).slice(at, SAMPLE_ROWS).collect())
+                break
+            at -= size
+    return pl.concat(parts, how="diagonal_relaxed")
+
+
+def _chunks(plan: Plan) -> Iterator[Callable[[], pl.DataFrame]]:
+    for file in plan.files:
+        yield from file_chunks(file, tuple(plan.columns.values()), hive=True)
+
+
+def _span(plan: Plan) -> tuple[date, date]:
+    """Return the first and the last day any row may lie on: those of the stamps, and one more on either side."""
+    time = plan.columns["time"]
+    stamps = pl.concat([pl.scan_parquet(f, hive_partitioning=True).select(time) for f in plan.files])
+    least, most = stamps.select(pl.col(time).min().alias("least"), pl.col(time).max().alias("most")).collect().row(0)
+    bounds = pl.DataFrame({time: [least, most]})
+    arrived = standardise(
+        [Origin(typed_table(bounds.with_columns(pl.lit(1.0).alias("close")), origin=plan.files[0], label=""))],
+        columns={"time": time, "close": "close"},
+    )
+    days = arrived.frame["stamp"].dt.date()
+    return days.min() - timedelta(days=1), days.max() + timedelta(days=1)  # type: ignore[operator,return-value]
+
+
+def _rows_again(plan: Plan, cells: pl.DataFrame) -> pl.DataFrame:
+    """Read the rows of some symbols, and sessions, once more."""
+    schema = plan.understood.frame.clear()
+    if cells.is_empty():
+        return schema
+    symbol, time = plan.columns[SYMBOL], plan.columns["time"]
+    parts = [schema]
+    for file in plan.files:
+        rows = pl.scan_parquet(file, hive_partitioning=True).select(list(dict.fromkeys(plan.columns.values())))
+        rows = rows.filter(pl.col(symbol).cast(pl.String).is_in(cells[SYMBOL].unique().implode()))
+        if SESSION in cells.columns and isinstance(rows.collect_schema()[time], pl.Datetime):
+            near = pl.concat([cells.with_columns(pl.col(SESSION) + timedelta(days=n)) for n in (-1, 0, 1)]).unique()
+            keyed = rows.with_columns(pl.col(symbol).cast(pl.String).alias("\0symbol"), pl.col(time).dt.date().alias("\0day"))
+            rows = keyed.join(near.lazy(), left_on=["\0symbol", "\0day"], right_on=[SYMBOL, SESSION], how="semi")
+            rows = rows.drop("\0symbol", "\0day")
+        found = rows.collect()
+        if len(found):
+            parts.append(plan.standard(found)[0].join(cells, on=cells.columns, how="semi", nulls_equal=True))
+    return pl.concat(parts, how="diagonal_relaxed")

@@ -1,0 +1,149 @@
+"""The history of a dataset's runs: one table in the metadata zone, one row for each run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from workbench.lake.commits import Write, committed
+from workbench.lake.reading import visible
+from workbench.lake.versions import CHANGE, find_table
+from workbench.lake.zones import TableRef, Zone
+from workbench.model.errors import BadInput
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+    from workbench.lake.zones import Lake
+
+RUN: Final = "run"
+MOST_FILES: Final = 32
+
+RUN_HISTORY: Final = pl.Schema(
+    {
+        RUN: pl.String(),
+        "session": pl.Date(),
+        "recorded_at": pl.Datetime("us", "UTC"),
+        "now": pl.Datetime("us", "UTC"),
+        "outcome": pl.String(),
+        "score": pl.Float64(),
+        "session_score": pl.Float64(),
+        "coverage": pl.Float64(),
+        "completeness": pl.Float64(),
+        "accuracy": pl.Float64(),
+        "consistency": pl.Float64(),
+        "timeliness": pl.Float64(),
+        "validity": pl.Float64(),
+        "rows": pl.Int64(),
+        "findings": pl.Int64(),
+        "drift": pl.String(),
+        "band": pl.String(),
+        "seconds": pl.Float64(),
+        "version": pl.Int64(),
+        "metrics": pl.List(pl.Struct({"name": pl.String(), "value": pl.Float64()})),
+    }
+)
+"""The columns of the table; what a run did not come to is null.
+
+``score``, ``session_score`` 0 to 100; ``coverage`` and the five dimensions 0 to 1; ``findings``
+counts them; ``drift`` is the severity of the score's own finding; ``version`` is that of the
+processed table after the run; ``metrics`` holds whatever else was measured, by name.
+"""
+
+
+def history_table(dataset: str) -> TableRef:
+    """Return the name of the table: ``metadata/history/<dataset>``."""
+    return TableRef(Zone.METADATA, dataset, feature="history")
+
+
+def append_runs(lake: Lake, dataset: str, rows: pl.DataFrame) -> int | None:
+    """Add runs to the history of a dataset, in one atomic commit.
+
+    Parameters
+    ----------
+    lake : Lake
+    dataset : str
+        Its table is made if it is not there.
+    rows : DataFrame
+        Columns as :data:`RUN_HISTORY`. A run that is there already stays as it is.
+
+    Returns
+    -------
+    int or None
+        The new version; None where all runs were there.
+
+    Raises
+    ------
+    BadInput
+        Other columns, or a run without an id.
+    WorkbenchError
+        The write failed, or other writers kept committing to the same table.
+
+    Notes
+    -----
+    Each commit adds one small file; when there are many, the next commit writes all rows into one.
+    """
+    given = _checked(rows, dataset).unique(RUN, keep="first", maintain_order=True)
+
+    def plan(current: DeltaTable | None) -> Write | None:
+        known = RUN_HISTORY.to_frame() if current is None else visible(current).collect()
+        new = given.filter(~pl.col(RUN).is_in(known[RUN].implode()))
+        if new.is_empty():
+            return None
+        if current is None:
+            return _write(new, "error", new.height)
+        if len(current.file_uris()) < MOST_FILES:
+            return _write(new, "append", new.height)
+        return _write(pl.concat([known, new], how="diagonal"), "overwrite", new.height)
+
+    return committed(lake, history_table(dataset), plan)
+
+
+def replace_runs(lake: Lake, dataset: str, rows: pl.DataFrame) -> int:
+    """Put runs in the place of the whole history of a dataset; arguments and errors as :func:`append_runs`."""
+    given = _checked(rows, dataset).unique(RUN, keep="first", maintain_order=True)
+
+    def plan(current: DeltaTable | None) -> Write:
+        return _write(given, "error" if current is None else "overwrite", given.height)
+
+    return committed(lake, history_table(dataset), plan)
+
+
+def read_runs(lake: Lake, dataset: str) -> pl.DataFrame:
+    """Return the history of a dataset.
+
+    Returns
+    -------
+    DataFrame
+        Columns as :data:`RUN_HISTORY`, in the order in which runs were recorded; no rows where
+        there is no history yet.
+
+    Raises
+    ------
+    LakeBroken
+        The table's log cannot be read.
+    """
+    empty = RUN_HISTORY.to_frame()
+    found = find_table(lake, history_table(dataset))
+    if found is None:
+        return empty
+    rows = pl.concat([empty, visible(found).collect()], how="diagonal")
+    return rows.select(RUN_HISTORY.names()).sort("recorded_at", RUN)
+
+
+def _write(rows: pl.DataFrame, mode: str, count: int) -> Write:
+    schema_mode = {"append": "merge", "overwrite": "overwrite"}.get(mode)
+    change = {"operation": "record runs", "rows": count}
+    return Write(rows.sort("recorded_at", RUN), {CHANGE: json.dumps(change, sort_keys=True)}, mode, schema_mode)
+
+
+def _checked(rows: pl.DataFrame, dataset: str) -> pl.DataFrame:
+    wrong = [name for name, dtype in RUN_HISTORY.items() if rows.schema.get(name) != dtype]
+    wrong += [name for name in rows.columns if name not in RUN_HISTORY]
+    if wrong:
+        raise BadInput(f"history of {dataset}: expected the columns of RUN_HISTORY, found others at {', '.join(wrong)}")
+    if rows[RUN].null_count():
+        raise BadInput(f"history of {dataset}: expected a run id in every row, found {rows[RUN].null_count()} without")
+    return rows.select(RUN_HISTORY.names())
