@@ -16,9 +16,9 @@ from tests.quality.conftest import understood
 from workbench.calendars import calendar
 from workbench.model.contract import Contract
 from workbench.model.names import Kind
-from workbench.quality.fold import Overlap, fold, fold_all, merge
+from workbench.quality.fold import Overlap, fold, merge
 from workbench.quality.measure import measure
-from workbench.quality.passes import measured, measured_chunks
+from workbench.quality.passes import fold_all, measured, measured_chunks
 from workbench.quality.state import State, beside, empty_state
 from workbench.quality.terms import Terms
 from workbench.quality.timetables import terms_of
@@ -148,7 +148,7 @@ def test_the_laws_hold_on_real_data(sample_frame: pl.DataFrame, seed: int) -> No
     at = np.random.default_rng(seed).choice(len(days), size=40, replace=False)
     bounds = [days[0], *sorted(days[int(n)] for n in at), days[-1] + timedelta(days=1)]
     parts = [one(rows.filter(pl.col("event_at") >= low, pl.col("event_at") < high), terms) for low, high in pairwise(bounds)]
-    assert same(whole, fold_all(parts, terms, at_once=7))
+    assert same(whole, fold_all(parts, terms))
     assert same(whole, fold(fold(measure(rows, terms), terms, by_leaf=True), terms))
 
 

@@ -25,9 +25,9 @@ from workbench.lake import (
 )
 from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, RAW_TEXT, REASON, SESSION, SYMBOL, UNREADABLE, fields_of
-from workbench.quality.fold import Overlap, fold, fold_all
-from workbench.quality.passes import measured, measured_chunks
-from workbench.quality.state import FRAMES, State, beside, empty_state, of_symbols, state_of
+from workbench.quality.fold import Overlap, fold
+from workbench.quality.passes import fold_all, measured, measured_chunks
+from workbench.quality.state import FRAMES, State, beside, empty_state, loaded, of_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -265,7 +265,7 @@ def _whole_table(snap: Snapshot, terms: Terms, store: StateStore, wanted: pl.Dat
             break
     else:
         count, frames = 0, None
-    total = state_of(frames) if frames is not None else empty_state()
+    total = loaded(frames) if frames is not None else empty_state()
     if count == len(digests):
         return total, []
     parts, fresh = _leaf_states(snap, terms, store, wanted[count:], fresh=False)
@@ -289,7 +289,7 @@ def _leaf_states(
 ) -> tuple[list[State], list[date | None]]:
     """Load the states of leaves, and measure those that are not stored."""
     found, frames = (wanted.clear(), {}) if fresh else store.load(terms.fingerprint, wanted.select(LEAF, "key"))
-    parts = _in_batches(state_of(frames)) if frames and len(found) else []
+    parts = _in_batches(loaded(frames)) if frames and len(found) else []
     missing = wanted.join(found, on=[LEAF, "key"], how="anti", nulls_equal=True, maintain_order="left")
     for some in missing.iter_slices(LEAVES_AT_ONCE * 16):
         state = _measured(snap, terms, some)

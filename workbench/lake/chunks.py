@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     Chunk = Callable[[], pl.DataFrame]
 
 
-CHUNK_ROWS: Final = 524_288
-"""Rows read at a time: eight row groups as :mod:`workbench.lake.tables` writes them."""
+CHUNK_ROWS: Final = 262_144
+"""Rows read at a time: four row groups as :mod:`workbench.lake.tables` writes them."""
 
 
 def columns_of(lake: Lake, table: TableRef, version: int) -> tuple[str, ...]:

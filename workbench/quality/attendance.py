@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from workbench.model.names import SESSION, SYMBOL
+from workbench.quality.measure import STRAY
 from workbench.quality.seams import SHORT
 from workbench.quality.state import arrays
 from workbench.transform.frequency import step_minutes
@@ -130,8 +131,11 @@ def _absent(
     state: State, series: pl.DataFrame, first: NDArray[np.int32], last: NDArray[np.int32], table: Timetable
 ) -> pl.DataFrame:
     """Return the sessions between first and last of which a symbol has no priced row: expected days less those seen."""
+    lacks_days = _lacks_days(state, series, first, last, table)
+    if not lacks_days.any():
+        return pl.DataFrame(schema={SYMBOL: pl.String, SESSION: pl.Date, "bars": pl.Int64})
     due = _months_of(table)
-    known = pl.DataFrame({SYMBOL: series[SYMBOL], "first": first, "last": last})
+    known = pl.DataFrame({SYMBOL: series[SYMBOL], "first": first, "last": last}).filter(pl.Series(lacks_days))
     months = known.with_columns(pl.col("first", "last").cast(pl.Date)).select(
         SYMBOL, "first", "last",
         pl.date_ranges(pl.col("first").dt.truncate("1mo"), pl.col("last").dt.truncate("1mo"), "1mo").alias("month"),
@@ -143,6 +147,18 @@ def _absent(
     inside = days.filter(pl.col(SESSION) > pl.col("first"), pl.col(SESSION) < pl.col("last"))
     bars = pl.DataFrame({SESSION: table.days, "bars": table.bars.astype(np.int64)}).with_columns(pl.col(SESSION).cast(pl.Date))
     return inside.select(SYMBOL, SESSION).join(bars, on=SESSION, how="left")
+
+
+def _lacks_days(
+    state: State, series: pl.DataFrame, first: NDArray[np.int32], last: NDArray[np.int32], table: Timetable
+) -> NDArray[np.bool_]:
+    """Say which symbols were seen on another number of days than there are sessions between their first and last."""
+    days = state.days.group_by(SYMBOL).agg(pl.col("mask").bitwise_count_ones().sum().cast(pl.Int64).alias("days"))
+    seen = series.select(SYMBOL).join(days, on=SYMBOL, how="left", maintain_order="left")["days"].fill_null(0).to_numpy()
+    stray = set(state.counts.filter(pl.col("what") == STRAY)[SYMBOL].unique())
+    due = np.searchsorted(table.days, last, side="right") - np.searchsorted(table.days, first)
+    lacks: NDArray[np.bool_] = (seen != due) | series[SYMBOL].is_in(list(stray)).to_numpy()
+    return lacks
 
 
 def days_of_masks(frame: pl.DataFrame) -> pl.DataFrame:

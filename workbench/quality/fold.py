@@ -14,14 +14,13 @@ import numpy as np
 import polars as pl
 
 from workbench.model.errors import WorkbenchError
+from workbench.model.names import Kind
 from workbench.quality.grids import BINS
 from workbench.quality.seams import Seams, seams_of
 from workbench.quality.state import COUNTS, RUNS, SERIES, SPIKES, State, arrays, beside, frame_of, state_of
 from workbench.quality.terms import NEVER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from workbench.quality.rows import Positions
@@ -118,19 +117,11 @@ def fold(states: State, terms: Terms, *, by_leaf: bool = False) -> State:
         **seams.columns,
         "returns": _histogram(states.series, "returns", order, seams.returns),
         "volumes": _histogram(states.series, "volumes", order),
-        "spreads": _histogram(states.series, "spreads", order),
+        "spreads": _histogram(states.series, "spreads", order) if terms.kind is Kind.QUOTES else _no_bins(order),
     }
     for name, more in (("moves", seams.moves), ("squares", seams.squares), ("repeats", seams.repeats)):
         series[name] = series[name] + more
     return state_of({"series": frame_of(series, SERIES), **_rest(states, seams, first)})
-
-
-def fold_all(states: Sequence[State], terms: Terms, *, by_leaf: bool = False, at_once: int = 64) -> State:
-    """Fold many states, some at a time, so that no more than those lie in memory beside each other."""
-    done = list(states)
-    while len(done) > 1:
-        done = [fold(beside(done[i : i + at_once]), terms, by_leaf=by_leaf) for i in range(0, len(done), at_once)]
-    return fold(beside(done), terms, by_leaf=by_leaf)
 
 
 def _order(series: pl.DataFrame) -> Order:
@@ -188,6 +179,10 @@ def _histogram(series: pl.DataFrame, name: str, order: Order, more: NDArray[np.i
         for low, high in pairwise(cuts.tolist()):
             total[group[low:high]] += bins[low:high]
     return (total if more is None else total + more).astype(np.uint32)
+
+
+def _no_bins(order: Order) -> NDArray[np.uint32]:
+    return np.zeros((len(order.starts), BINS), dtype=np.uint32)
 
 
 def _rest(states: State, seams: Seams, first: pl.DataFrame) -> dict[str, pl.DataFrame]:

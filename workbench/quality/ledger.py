@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from workbench.quality.terms import Terms
 
 CELL: Final = (SYMBOL, SESSION)
+FAILURES: Final = {SYMBOL: pl.String, SESSION: pl.Date, "failures": pl.Int64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Ledger:
         self.evidence = evidence
         self.state = evidence.state
         self.terms = evidence.terms
+        self._cells: dict[object, pl.DataFrame] = {}
 
     @cached_property
     def attendance(self) -> Attendance | None:
@@ -93,9 +95,24 @@ class Ledger:
         kept = ["rows", "priced", "links"]
         return self.state.series.select(SYMBOL, *kept), self.state.sessions.select(SESSION, *kept)
 
+    @cached_property
+    def _by_what(self) -> dict[str, pl.DataFrame]:
+        """The counts of each kind."""
+        parts = self.state.counts.partition_by("what", as_dict=True)
+        return {str(what): counts for (what,), counts in parts.items()}
+
     def cells(self, whats: Sequence[str], fields: Sequence[str] | None = None) -> pl.DataFrame:
         """Return ``symbol, session, failures`` of some counts; ``fields`` None: of all fields."""
-        counts = self.state.counts.filter(pl.col("what").is_in(list(whats)))
+        asked = (tuple(whats), None if fields is None else tuple(fields))
+        if asked not in self._cells:
+            self._cells[asked] = self._summed(*asked)
+        return self._cells[asked]
+
+    def _summed(self, whats: tuple[str, ...], fields: tuple[str, ...] | None) -> pl.DataFrame:
+        there = [self._by_what[what] for what in whats if what in self._by_what]
+        if not there:
+            return pl.DataFrame(schema=FAILURES)
+        counts = pl.concat(there)
         if fields is not None:
             counts = counts.filter(pl.col("field").is_in(list(fields)))
         return counts.group_by(*CELL).agg(pl.col("count").sum().alias("failures")).sort(*CELL)
@@ -114,18 +131,20 @@ class Ledger:
         exempt : DataFrame, optional
             ``symbol, session, failures``: units that could not be evaluated.
         """
-        by_symbol, by_session = (
-            _totals(frame.select(key, (pl.col(of) * each).alias("total")), key, failures, exempt)
-            for key, frame in zip(CELL, self.rows, strict=True)
-        )
+        total = (pl.col(of) * each).alias("total")
+        by_symbol, by_session = (_totals(frame, key, total, failures, exempt) for key, frame in zip(CELL, self.rows, strict=True))
         return Where(failures.filter(pl.col("failures") > 0), by_symbol, by_session)
 
 
-def _totals(frame: pl.DataFrame, key: str, failures: pl.DataFrame, exempt: pl.DataFrame | None) -> pl.DataFrame:
-    failed = failures.group_by(key).agg(pl.col("failures").sum())
-    joined = frame.join(failed, on=key, how="left", nulls_equal=True).with_columns(pl.col("failures").fill_null(0))
-    if exempt is not None and len(exempt):
-        spared = exempt.group_by(key).agg(pl.col("failures").sum().alias("spared"))
-        joined = joined.join(spared, on=key, how="left", nulls_equal=True)
-        joined = joined.with_columns(pl.col("total") - pl.col("spared").fill_null(0))
-    return joined.select(key, "failures", "total").sort(key)
+def _totals(frame: pl.DataFrame, key: str, total: pl.Expr, failures: pl.DataFrame, exempt: pl.DataFrame | None) -> pl.DataFrame:
+    """Return ``key, failures, total``, sorted by key as the frame is."""
+    counted = {"failures": failures, "spared": exempt}
+    there = {name: cells for name, cells in counted.items() if cells is not None and len(cells)}
+    zeros = [pl.lit(0, dtype=pl.Int64).alias(name) for name in counted if name not in there]
+    joined = frame.select(key, total, *zeros)
+    if not there:
+        return joined.select(key, "failures", "total")
+    for name, cells in there.items():
+        sums = cells.group_by(key).agg(pl.col("failures").sum().alias(name))
+        joined = joined.join(sums, on=key, how="left", nulls_equal=True, maintain_order="left")
+    return joined.select(key, pl.col("failures").fill_null(0), pl.col("total") - pl.col("spared").fill_null(0))

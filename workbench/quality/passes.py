@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import islice, pairwise
@@ -16,7 +17,7 @@ from workbench.quality.rows import in_order
 from workbench.quality.state import State, beside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import polars as pl
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS: Final = 262_144
 """Rows measured at once: their columns fit a processor's cache, and the cost of a call is spread over many."""
-CHUNKS_AT_ONCE: Final = 16
+PARTS_AT_ONCE: Final = 65_536
+"""Parts folded at once: few enough to stay small, many enough to be worth a call."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 WORKERS: Final = min(os.cpu_count() or 1, 8)
 
@@ -67,18 +69,55 @@ def measured_chunks(chunks: Iterable[Chunk], terms: Terms, *, by_leaf: bool = Fa
         Two chunks hold rows of one symbol that overlap in time: measure them together.
     """
     keep_freed_memory()
+    read = _read_ahead(chunks)
+    measured_pieces = (beside([measure(piece(), terms) for piece in _slices(frame)]) for frame in read)
+    return _folded(measured_pieces, terms, by_leaf=by_leaf)
 
-    def one(chunk: Chunk) -> State:
-        return beside([measure(piece(), terms) for piece in _slices(chunk())])
 
-    folded: list[State] = []
+def _read_ahead(chunks: Iterable[Chunk]) -> Iterator[pl.DataFrame]:
+    """Read chunks in order, a few ahead of the one that is asked for.
+
+    Notes
+    -----
+    Reading goes on in threads of its own while a chunk is measured. Measuring in several threads was
+    tried: many short calls that hold the interpreter's lock made two threads no quicker than one.
+    """
     waiting = iter(chunks)
     with ThreadPoolExecutor(WORKERS) as pool:
-        while some := list(islice(waiting, CHUNKS_AT_ONCE)):
-            folded.append(fold(beside(list(pool.map(one, some))), terms, by_leaf=by_leaf))
-            if len(folded) == CHUNKS_AT_ONCE:
-                folded = [fold(beside(folded), terms, by_leaf=by_leaf)]
-    return fold(beside(folded), terms, by_leaf=by_leaf)
+        ahead = deque(pool.submit(chunk) for chunk in islice(waiting, WORKERS))
+        while ahead:
+            frame = ahead.popleft().result()
+            ahead.extend(pool.submit(chunk) for chunk in islice(waiting, 1))
+            yield frame
+
+
+def fold_all(states: Sequence[State], terms: Terms) -> State:
+    """Merge many states, such as those of leaves side by side, on all cores and some at a time.
+
+    Parameters
+    ----------
+    states : sequence of State
+        Each of one leaf or more.
+    terms : Terms
+
+    Raises
+    ------
+    Overlap
+        Two parts of one symbol overlap in time.
+    """
+    keep_freed_memory()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return _folded(pool.map(lambda state: fold(state, terms), states) if len(states) > 1 else states, terms)
+
+
+def _folded(states: Iterable[State], terms: Terms, *, by_leaf: bool = False) -> State:
+    """Fold states as they come, so that few of them lie in memory beside each other."""
+    waiting: list[State] = []
+    for state in states:
+        waiting.append(state)
+        if sum(len(w.series) for w in waiting) > PARTS_AT_ONCE and len(waiting) > 1:
+            waiting = [fold(beside(waiting), terms, by_leaf=by_leaf)]
+    return fold(beside(waiting), terms, by_leaf=by_leaf)
 
 
 def _slices(frame: pl.DataFrame) -> Iterator[Chunk]:

@@ -112,9 +112,9 @@ def rows_of(frame: pl.DataFrame, terms: Terms) -> Rows:
         session=_physical(frame[SESSION], NO_DAY),
         values={name: _floats(frame, name) for name in terms.fields},
         has_nulls=frozenset(n for n in terms.fields if n not in frame.columns or frame[n].null_count()),
-        untrusted=_positions(reasons != INFINITE_VALUE),
-        duplicates=_positions(reasons == EXACT_DUPLICATE),
-        conflicts=_positions(reasons == CONFLICTING_DUPLICATE),
+        untrusted=_positions(reasons != INFINITE_VALUE) if len(reasons) else NOWHERE,
+        duplicates=_positions(reasons == EXACT_DUPLICATE) if len(reasons) else NOWHERE,
+        conflicts=_positions(reasons == CONFLICTING_DUPLICATE) if len(reasons) else NOWHERE,
         unreadable=_unreadable(frame, terms),
         has_ties=not is_sorted and bool((at[1:] == at[:-1]).any()),
     )

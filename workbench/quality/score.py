@@ -135,7 +135,7 @@ def _scores_by(key: str, results: Sequence[CheckResult], rows: pl.DataFrame, wei
     everybody = pl.concat([known[key], *(t[key] for r in asked if (t := _totals(r, key)) is not None)]).drop_nulls().unique()
     checks = everybody.to_frame(key).lazy()
     for number, result in enumerate(asked):
-        if _totals(result, key) is None:
+        if _is_same_for_all(result, key, len(everybody)):
             checks = checks.with_columns(pl.lit(1.0 - float(result.share_lost)).alias(f"{number}"))
         else:
             checks = checks.join(_worth(key, result, f"{number}").lazy(), on=key, how="left")
@@ -144,6 +144,14 @@ def _scores_by(key: str, results: Sequence[CheckResult], rows: pl.DataFrame, wei
     total = _mean([(mean, float(weights[d])) for d, mean in means.items()])
     scored = checks.select(key, (100 * total).alias("score")).filter(pl.col("score").is_not_null()).collect()
     return scored.join(known, on=key, how="left").with_columns(pl.col("rows").fill_null(0)).sort("score", key)
+
+
+def _is_same_for_all(result: CheckResult, key: str, count: int) -> bool:
+    """Whether a check says the same of every symbol, or session: it has no such address, or all were counted and none failed."""
+    table = _totals(result, key)
+    if table is None:
+        return True
+    return not result.failures and len(table) == count and bool((table["total"] > 0).all()) and not table[key].has_nulls()
 
 
 def _totals(result: CheckResult, key: str) -> pl.DataFrame | None:

@@ -120,7 +120,7 @@ def standing_prices(links: Links, parts: Parts, names: pl.Series, terms: Terms) 
     }  # fmt: skip
     head, tail = np.flatnonzero(is_head), np.flatnonzero(is_tail)
     count = len(parts)
-    return frame_of(runs, RUNS), {
+    return frame_of(runs, RUNS) if len(kept) else pl.DataFrame(schema=RUNS), {
         "repeats": np.bincount(links.part[repeats], minlength=count),
         "head_repeats": _spread(count, part[head], length[head], 0), "head_trades": _spread(count, part[head], trades[head], 0),
         "head_end_at": _spread(count, part[head], links.at[end[head]], NEVER),

@@ -161,6 +161,11 @@ def state_of(frames: Mapping[str, pl.DataFrame]) -> State:
     return State(**tidy)
 
 
+def loaded(frames: Mapping[str, pl.DataFrame]) -> State:
+    """Put frames together as they were stored; the order of leaves does not matter to a fold."""
+    return State(**{name: frames[name].select(list(schema)) for name, schema in FRAMES.items()})
+
+
 def beside(states: Sequence[State]) -> State:
     """Put states beside each other without merging anything."""
     if not states:
