@@ -265,6 +265,8 @@ def _place_moments(arrived: Arrived, calendars: dict[str, Calendar], zones: dict
     shift = timedelta(minutes=step) if stamp == "end" else timedelta(0)
     placed = placed.with_columns((pl.col(EVENT_AT) - shift).alias("begins_at"))
     by_name = {c.name: c for c in calendars.values()}
+    if len(by_name) == 1 and len(zones) >= placed[SYMBOL].drop_nulls().n_unique():
+        return _with_session(placed, next(iter(by_name.values())))
     name = pl.col(SYMBOL).replace_strict({s: c.name for s, c in calendars.items()}, default="", return_dtype=pl.String)
     parts = placed.with_columns(name.alias("calendar")).partition_by("calendar", as_dict=True, maintain_order=True)
     with_session = [_with_session(part, by_name.get(str(key[0]))) for key, part in parts.items()]

@@ -26,6 +26,10 @@ KEYED_KINDS = (Kind.BARS, Kind.VALUES)
 
 def sort_rows(frame: pl.DataFrame) -> pl.DataFrame:
     """Order rows by symbol, then time, then arrival; what has no time comes last."""
+    same = pl.col(SYMBOL) == pl.col(SYMBOL).shift()
+    follows = (pl.col(SYMBOL) > pl.col(SYMBOL).shift()) | (same & (pl.col(EVENT_AT) > pl.col(EVENT_AT).shift()))
+    if frame.select(follows.slice(1).all(ignore_nulls=False)).item():
+        return frame
     return frame.sort(SYMBOL, EVENT_AT, RECEIPT, ROW, nulls_last=True, maintain_order=True)
 
 
