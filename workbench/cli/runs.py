@@ -138,7 +138,9 @@ def score(
     if explain:
         document["losses"] = losses(scored.score)
     if since:
-        document["since"] = compare(data.score(as_of=moment(since, "--since"), findings=False, **which), scored).to_json()
+        document["since"] = compare(
+            data.score(as_of=moment(since, "--since"), findings=False, timely=as_of is not None, **which), scored
+        ).to_json()
     if json:
         print_json(document)
     else:

@@ -161,6 +161,7 @@ class Dataset:
         end: Day = None,
         symbols: Sequence[str] | None = None,
         fresh: bool = False,
+        timely: bool = True,
     ) -> tuple[Snapshot, Evidence, Gathered]:
         """Gather what a judgement of this dataset looks at.
 
@@ -176,8 +177,10 @@ class Dataset:
             Only these.
         fresh : bool
             Measure every leaf anew, whatever is stored.
+        timely : bool
+            False: timeliness is not judged, whatever the moment.
         """
-        moment = now or as_of
+        moment = (now or as_of) if timely else None
         snap = snapshot(self.lake, self.contract, as_of)
         first, last = snap.span
         until = max(last, moment.date()) if moment else last

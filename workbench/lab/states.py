@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import polars as pl
 
 from workbench.lake import (
@@ -27,11 +28,13 @@ from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, RAW_TEXT, REASON, SESSION, SYMBOL, UNREADABLE, fields_of
 from workbench.quality.fold import Overlap, fold
 from workbench.quality.passes import fold_all, measured, measured_chunks
-from workbench.quality.state import FRAMES, State, beside, empty_state, loaded, of_symbols
+from workbench.quality.state import State, beside, empty_state, loaded, of_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
+
+    from numpy.typing import NDArray
 
     from workbench.lake import Lake
     from workbench.model.contract import Contract
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 LEAF: Final = "leaf"
 LEAVES_AT_ONCE: Final = 64
 _EPOCH: Final = date(1970, 1, 1)
+_BEFORE_ALL: Final = -(2**40)
 _log = logging.getLogger("workbench")
 
 
@@ -217,7 +221,7 @@ def gather(
     else:
         parts, measured_leaves = _leaf_states(snap, terms, store, whole, fresh=fresh)
         if len(cut):
-            parts.append(_cut_state(snap, terms, cut, start, end))
+            parts = _with_ends(parts, _cut_states(snap, terms, cut, start, end))
             measured_leaves += cut[LEAF].to_list()
         if symbols is not None:
             parts = [of_symbols(part, symbols) for part in parts]
@@ -287,26 +291,48 @@ def _prefixes(wanted: pl.DataFrame) -> list[str]:
 def _leaf_states(
     snap: Snapshot, terms: Terms, store: StateStore, wanted: pl.DataFrame, *, fresh: bool
 ) -> tuple[list[State], list[date | None]]:
-    """Load the states of leaves, and measure those that are not stored."""
+    """Load the states of leaves, measure those that are not stored, and return them in the order of time."""
     found, frames = (wanted.clear(), {}) if fresh else store.load(terms.fingerprint, wanted.select(LEAF, "key"))
-    parts = _in_batches(loaded(frames)) if frames and len(found) else []
     missing = wanted.join(found, on=[LEAF, "key"], how="anti", nulls_equal=True, maintain_order="left")
+    new = []
     for some in missing.iter_slices(LEAVES_AT_ONCE * 16):
-        state = _measured(snap, terms, some)
-        store.save(terms.fingerprint, some.select(LEAF, "key"), state.frames)
-        parts.append(state)
-    return parts, missing[LEAF].to_list()
+        new.append(_measured(snap, terms, some))
+        store.save(terms.fingerprint, some.select(LEAF, "key"), new[-1].frames)
+    stored = loaded(frames) if len(found) else empty_state()
+    return _in_order(wanted[LEAF], missing[LEAF], stored, beside(new)), missing[LEAF].to_list()
 
 
-def _in_batches(state: State) -> list[State]:
-    """Divide leaf states into stretches of leaves, so that a fold holds few of them at once."""
-    days = state.series[LEAF].unique().sort()
-    if len(days) <= LEAVES_AT_ONCE:
-        return [state]
-    bounds = days.gather_every(LEAVES_AT_ONCE)
-    place = {name: frame[LEAF].search_sorted(bounds[1:]).to_list() for name, frame in state.frames.items()}
-    cuts = {name: [0, *place[name], len(frame)] for name, frame in state.frames.items()}
-    return [State(**{n: getattr(state, n)[cuts[n][i] : cuts[n][i + 1]] for n in FRAMES}) for i in range(len(bounds))]
+def _in_order(leaves_: pl.Series, missing: pl.Series, stored: State, new: State) -> list[State]:
+    """Cut two states into stretches of leaves that follow each other, and put those in the order of time.
+
+    Notes
+    -----
+    States merge over stretches of time that do not contain each other: a leaf that was measured anew lies
+    between others that were stored. A stretch is short, so that a fold holds few leaves at once.
+    """
+    is_new = leaves_.is_in(missing.implode(), nulls_equal=True)
+    stretches = pl.DataFrame({LEAF: leaves_, "is_new": is_new}).with_columns(
+        pl.col("is_new").rle_id().alias("run"), (pl.int_range(pl.len()) // LEAVES_AT_ONCE).alias("batch")
+    )
+    parts = []
+    for _, some in stretches.group_by("run", "batch", maintain_order=True):
+        first, last = _day_numbers(some[LEAF])[[0, -1]]
+        parts.append(_between(new if some["is_new"][0] else stored, first, last))
+    return parts
+
+
+def _between(state: State, first: int, last: int) -> State:
+    """Return the leaves from one to another of a state whose frames are sorted by leaf."""
+    cut = {}
+    for name, frame in state.frames.items():
+        low, high = np.searchsorted(_day_numbers(frame[LEAF]), [first, last + 1])
+        cut[name] = frame[int(low) : int(high)]
+    return State(**cut)
+
+
+def _day_numbers(leaves_: pl.Series) -> NDArray[np.int64]:
+    """Return leaves as days since 1970, that of rows without session before all others."""
+    return leaves_.to_physical().cast(pl.Int64).fill_null(_BEFORE_ALL).to_numpy()
 
 
 def _measured(snap: Snapshot, terms: Terms, wanted: pl.DataFrame) -> State:
@@ -342,10 +368,16 @@ def _filtered(chunk: Callable[[], pl.DataFrame], keep: pl.Expr) -> Callable[[], 
     return lambda: chunk().filter(keep)
 
 
-def _cut_state(snap: Snapshot, terms: Terms, cut: pl.DataFrame, start: date | None, end: date | None) -> State:
-    """Measure those rows of leaves that lie within bounds."""
-    rows = snap.rows(cut.select(LEAF), columns=(*terms.fields, UNREADABLE))
-    return measured(rows.filter(_within(start, end)), terms, by_leaf=True)
+def _with_ends(parts: list[State], ends: list[State]) -> list[State]:
+    """Put the leaves that bounds cut, at most one at either end, where they belong in time."""
+    return sorted([*parts, *ends], key=lambda part: _day_numbers(part.series[LEAF]).min(initial=2**40))
+
+
+def _cut_states(snap: Snapshot, terms: Terms, cut: pl.DataFrame, start: date | None, end: date | None) -> list[State]:
+    """Measure those rows of the leaves at either end that lie within bounds."""
+    rows = snap.rows(cut.select(LEAF), columns=(*terms.fields, UNREADABLE)).filter(_within(start, end))
+    state = measured(rows, terms, by_leaf=True)
+    return [_between(state, day, day) for day in _day_numbers(cut[LEAF]).tolist()]
 
 
 def _of_daily_symbols(snap: Snapshot, terms: Terms, symbols: Sequence[str], start: date | None, end: date | None) -> Gathered:
