@@ -17,7 +17,7 @@ from workbench.lab import large
 
 def minute_bars(symbols: int = 6, sessions: int = 30) -> pl.DataFrame:
     """Return half-hourly bars of some symbols, with defects: a null, a zero, a lone price, a hole, a frozen stretch."""
-    schedule = calendar("XNYS").schedule(date(2024, 1, 2), date(2024, 3, 28)).head(sessions)
+    schedule = calendar("XNYS").schedule(date(2024, 1, 2), date(2024, 12, 31)).head(sessions)
     random = np.random.default_rng(5)
     frames = []
     for n in range(symbols):
@@ -77,6 +77,17 @@ def test_chunk_by_chunk_says_the_same(tmp_path: Path, monkeypatch: pytest.Monkey
     assert kinds >= {"missing_value", "non_positive", "bad_tick", "ohlc_order", "missing_bar", "stale"}
 
 
+@pytest.mark.usefixtures("small_is_large")
+def test_months_are_read_in_the_order_of_time(tmp_path: Path) -> None:
+    """By name, month 10 would come before month 2: folded in that order, February would lie inside what is merged."""
+    folder = by_month(tmp_path / "bars", minute_bars(sessions=260))
+    names = [Path(file).parent.name for file in large.large_files([folder])]
+    assert names == sorted(names)
+    plan = large._plan(large.large_files([folder]), None, "XNYS", None)
+    assert plan is not None
+    assert [Path(file).parent.name for file in plan.files] == [f"month={n}" for n in range(1, 13)]
+
+
 def test_a_moment_cuts_both_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from datetime import UTC, datetime
 
@@ -113,3 +124,16 @@ def test_a_symbol_in_the_folders_name_is_understood(tmp_path: Path) -> None:
         part.drop("ticker").write_parquet(place / "rows.parquet")
     checked = wb.check(tmp_path / "bars", calendar="XNYS")
     assert checked.to_json()["dataset"]["symbols"] == 6
+
+
+def test_findings_have_a_limit_and_say_what_they_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workbench.quality import findings
+
+    bars = minute_bars().with_columns((pl.col("high") - 5).alias("high"))
+    whole = wb.check(bars, calendar="XNYS").to_json()
+    monkeypatch.setattr(findings, "MOST_ROWS", 400)
+    some = wb.check(bars, calendar="XNYS").to_json()
+    assert whole["undescribed"] == 0
+    assert some["undescribed"] > 100
+    assert some["score"] == whole["score"]
+    assert 0 < sum(f["rows"] for f in some["findings"]) < sum(f["rows"] for f in whole["findings"])

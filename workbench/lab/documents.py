@@ -82,6 +82,7 @@ def judgement_document(dataset: dict[str, Any], judgement: Judgement, calendars:
             for symbol, value, rows in judgement.score.by_symbol.iter_rows()
         ],
         "findings": [finding_document(finding) for finding in judgement.findings],
+        "undescribed": judgement.undescribed,
         "incidents": [_incident(incident) for incident in judgement.incidents],
         "explained": [_explained(odd) for odd in judgement.explained],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     """``symbol, session`` to all rows that arrived of them."""
 
 
+_log = logging.getLogger("workbench")
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What was concluded from one body of evidence.
@@ -36,6 +40,8 @@ class Judgement:
         Fetches rows again, for those who want to see them.
     gathered
         How much of it was read off stored states, in words; empty where nothing is stored.
+    undescribed
+        Sessions of symbols with failures for which there was no room among the findings.
     """
 
     ledger: Ledger
@@ -45,6 +51,7 @@ class Judgement:
     incidents: tuple[Incident, ...]
     explained: tuple[Explained, ...]
     gathered: str = ""
+    undescribed: int = 0
 
     @property
     def evidence(self) -> Evidence:
@@ -62,8 +69,11 @@ def judge(evidence: Evidence, look: Look) -> Judgement:
         ``symbol, session`` to all rows that arrived of them. Only suspicious ones are asked for.
     """
     made = judged_by_states(evidence, look)
-    findings, incidents, explained = find(made.ledger, look(worth_looking_at(made.ledger)))
-    return replace(made, findings=findings, incidents=incidents, explained=explained)
+    cells, undescribed = worth_looking_at(made.ledger)
+    if undescribed:
+        _log.warning("%d sessions of symbols with failures are counted, but not described one by one", undescribed)
+    findings, incidents, explained = find(made.ledger, look(cells))
+    return replace(made, findings=findings, incidents=incidents, explained=explained, undescribed=undescribed)
 
 
 def judged_by_states(evidence: Evidence, look: Look) -> Judgement:

@@ -128,7 +128,16 @@ def _plan(files: tuple[str, ...], contract: Contract | None, calendar: str | Non
     understood = understand(arrived, contract, calendar)
     if understood.calendar is None:
         return None
-    return Plan(files, named, replace(understood, frame=understood.frame.clear(), out_of_order={}), as_of)
+    return Plan(
+        _in_time(files, named["time"]), named, replace(understood, frame=understood.frame.clear(), out_of_order={}), as_of
+    )
+
+
+def _in_time(files: tuple[str, ...], time: str) -> tuple[str, ...]:
+    """Sort files by the first moment in them: a month called 10 does not come before one called 2."""
+    firsts = [pl.scan_parquet(file, hive_partitioning=True).select(pl.col(time).min()).collect().item() for file in files]
+    order = pl.DataFrame({"first": firsts, "file": files}, strict=False).sort("first", "file")
+    return tuple(order["file"])
 
 
 def _sample(files: tuple[str, ...]) -> pl.DataFrame:

@@ -61,8 +61,8 @@ def chunks(
         There is no such table or version.
     """
     delta = open_table(lake, table, version)
-    files = pl.DataFrame(delta.get_add_actions(flatten=True)).sort("path")
     low, high = f"min.{SESSION}", f"max.{SESSION}"
+    files = pl.DataFrame(delta.get_add_actions(flatten=True)).sort(low, "path")
     for path, first, last in files.select("path", low, high).iter_rows():
         if first is None or any(first <= end and last >= start for start, end in spans):
             yield from file_chunks(str(lake.path(table) / path), columns)

@@ -27,15 +27,31 @@ if TYPE_CHECKING:
     from workbench.quality.ledger import Ledger
 
 LEAST_SYMBOLS: Final = 3
+MOST_ROWS: Final = 4_000_000
+"""Rows that are looked at again, at most."""
 BAD_TICK: Final = Told("bad_tick", Severity.HIGH, 0.9)
 STALE: Final = Told("stale", Severity.MEDIUM, 0.8)
 SHARED_KINDS: Final = ("missing_session", "missing_bar", "phantom_session", "stale")
 
 
-def worth_looking_at(ledger: Ledger) -> pl.DataFrame:
-    """Return ``symbol, session`` of the rows that findings must look at again; usually few, often none."""
+def worth_looking_at(ledger: Ledger) -> tuple[pl.DataFrame, int]:
+    """Say which rows findings must look at again.
+
+    Returns
+    -------
+    DataFrame
+        ``symbol, session``; usually few, often none.
+    int
+        How many more there are than can be looked at one by one: beyond some millions of rows every so
+        many are taken, and the others are counted in the score but not described.
+    """
     below = ledger.cells([NEGATIVE], ledger.terms.prices).select(SYMBOL, SESSION)
-    return suspicious(ledger, [short_cells(ledger).select(SYMBOL, SESSION), below.drop_nulls()])
+    cells = suspicious(ledger, [short_cells(ledger).select(SYMBOL, SESSION), below.drop_nulls()])
+    seen = int(ledger.state.days["mask"].bitwise_count_ones().sum())
+    most = MOST_ROWS * max(seen, 1) // max(ledger.state.rows, 1)
+    every = -(-len(cells) // max(most, 1))
+    chosen = cells.gather_every(every) if every > 1 else cells
+    return chosen, len(cells) - len(chosen)
 
 
 def find(ledger: Ledger, frame: pl.DataFrame) -> tuple[tuple[Finding, ...], tuple[Incident, ...], tuple[Explained, ...]]:
