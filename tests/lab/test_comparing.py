@@ -52,7 +52,7 @@ def test_the_command_line_says_what_moved_the_score_and_where(tmp_path: Path, sa
         assert sum(row["points"] for row in document["losses"][by]) == pytest.approx(lost)
     part = say("score", "us_equities", "--lab", tmp_path, "--symbol", "IBM", "--start", "2008-09-01", "--end", "2008-10-31")
     assert part.status == 1
-    assert "HIGH" in part.out
+    assert "CRITICAL" in part.out
     assert "session 2008-09-1" in part.out
     assert say("score", "us_equities", "--lab", tmp_path, "--fresh", "--json").json["score"] == document["score"]
     assert "all from stored states" in say("score", "us_equities", "--lab", tmp_path).err

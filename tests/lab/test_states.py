@@ -181,7 +181,7 @@ def test_a_state_does_not_outlive_what_it_was_computed_from(daily: Dataset) -> N
 def half_hours(symbol: str, days: list[date], price: float = 10.0) -> list[str]:
     schedule = calendar("XNYS").schedule(days[0], days[-1])
     moments = [(opens + timedelta(minutes=30 * n), n) for opens in schedule["open_at"] for n in range(13)]
-    bar = f"{price},{price + 1},{price - 1}"
+    bar = f"{price},{price + 0.7},{price - 0.2}"
     return [f"{symbol},{moment:%Y-%m-%dT%H:%M:%SZ},{bar},{price + n / 20:.2f},{n + 1}" for moment, n in moments]
 
 

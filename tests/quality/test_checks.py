@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from tests.quality.conftest import Judge, clean_year, understood
+from workbench.calendars import calendar
 from workbench.lab.judgement import Judgement
 from workbench.model.checks import Verdict
 
@@ -151,3 +152,87 @@ def test_nothing_fires_on_two_crashes(shared_data: Path, judged: Judge) -> None:
         frame = frame.with_columns(pl.col("Date").str.to_date("%m/%d/%Y")).drop("Adj Close")
         kinds = {f.kind for f in judged(frame).findings}
         assert kinds <= {"zero_volume_move"}, name
+
+
+def test_a_split_applied_to_part_of_a_year_is_one_finding(year: pl.DataFrame, judged: Judge) -> None:
+    at = pl.int_range(pl.len()).is_between(100, 139)
+    halved = year.with_columns(
+        pl.when(at).then(pl.col(name) / 2).otherwise(name).alias(name) for name in ("open", "high", "low", "close")
+    )
+    made = judged(halved)
+    found = [f for f in made.findings if f.kind == "partial_split"]
+    assert [(f.start, f.end, f.rows, f.proposed) for f in found] == [(year["date"][100], year["date"][139], 40, {"factor": 2.0})]
+    assert float(made.score) < 85
+
+
+def test_a_real_split_of_unadjusted_prices_is_no_error(sample_frame: pl.DataFrame, judged: Judge) -> None:
+    """AAPL halved on 2005-02-28 and did not come back; 1.45 of 2 is what it would have to be off by to be a move."""
+    apple = sample_frame.filter(pl.col("Ticker") == "AAPL", pl.col("Date").dt.year() == 2005)
+    assert [f.kind for f in judged(apple).findings] == []
+
+
+def half_hours(shift_from: int, shift_to: int) -> pl.DataFrame:
+    """Return half-hourly bars of 60 sessions, those between two numbers an hour late."""
+    schedule = calendar("XNYS").schedule(date(2023, 1, 3), date(2023, 3, 30)).head(60)
+    times = [
+        opens + timedelta(minutes=30 * k + (60 if shift_from <= n < shift_to else 0))
+        for n, opens in enumerate(schedule["open_at"])
+        for k in range(13)
+    ]
+    close = [100 + (n * 7 % 13) / 10 for n in range(len(times))]
+    bars = pl.DataFrame({"symbol": "AAA", "time": times, "close": close, "volume": [100 + n % 7 for n in range(len(times))]})
+    return bars.with_columns(
+        pl.col("close").alias("open"), (pl.col("close") + 1).alias("high"), (pl.col("close") - 1).alias("low")
+    )
+
+
+def test_sessions_an_hour_late_are_one_finding(judged: Judge) -> None:
+    made = judged(half_hours(20, 30))
+    found = [f for f in made.findings if f.kind == "clock_shift"]
+    assert [f.rows for f in found] == [10]
+    assert float(made.score) < 85
+    assert [f.kind for f in judged(half_hours(0, 0)).findings] == []
+
+
+def test_a_symbol_that_trades_before_the_open_keeps_no_wrong_clock(judged: Judge) -> None:
+    regular = half_hours(0, 0)
+    early = regular.with_columns(pl.col("time") - timedelta(hours=7))
+    assert "clock_shift" not in {f.kind for f in judged(pl.concat([early, regular])).findings}
+
+
+def test_an_empty_main_price_judges_nothing(year: pl.DataFrame, judged: Judge) -> None:
+    made = judged(year.with_columns(pl.lit(None, dtype=pl.Float64).alias("close")))
+    assert checks(made)["statistical_bounds"] is Verdict.NOT_APPLICABLE
+    assert checks(made)["historical_pattern"] is Verdict.NOT_APPLICABLE
+
+
+def test_a_publishers_empty_holidays_change_no_count(year: pl.DataFrame, judged: Judge) -> None:
+    silent = year.with_columns(pl.when(pl.int_range(pl.len()).is_in([20, 60, 99])).then(0).otherwise("volume").alias("volume"))
+    saturdays = (
+        silent.filter(pl.col("date").dt.weekday() == 5).head(12).select(pl.col("symbol"), pl.col("date") + timedelta(days=1))
+    )
+    padded = pl.concat([silent, saturdays], how="diagonal").sort("date")
+    plain, with_holidays = judged(silent), judged(padded)
+    assert with_holidays.score.value == plain.score.value
+    assert [f.id for f in with_holidays.findings] == [f.id for f in plain.findings]
+    assert len(with_holidays.explained) == 12
+
+
+def test_sessions_without_a_price_in_a_row_are_one_finding(year: pl.DataFrame, judged: Judge) -> None:
+    here = pl.int_range(pl.len()).is_between(50, 59)
+    made = judged(
+        year.with_columns(pl.when(here).then(None).otherwise(n).alias(n) for n in ("open", "high", "low", "close", "volume"))
+    )
+    assert [(f.kind, f.rows) for f in made.findings] == [("missing_value", 10)]
+
+
+def test_two_publishers_calendars_are_learned_apart(judged: Judge) -> None:
+    import workbench as wb
+
+    days = pl.date_range(date(2015, 1, 1), date(2019, 12, 31), eager=True)
+    prices = [10 + n % 9 / 10 for n in range(len(days))]
+    both = pl.DataFrame({"date": days, "value": prices})
+    early, late = both.filter(pl.col("date").dt.weekday() <= 4), both.filter(pl.col("date").dt.weekday().is_between(3, 6))
+    alone = wb.check(early.with_columns(pl.lit("P").alias("symbol"))).score.value
+    together = [part.with_columns(pl.lit(name).alias("symbol")) for part, name in ((early, "P"), (late, "Q"))]
+    assert wb.check(pl.concat(together)).score.value == alone == 100

@@ -25,7 +25,7 @@ from workbench.quality.timetables import terms_of
 
 FIELDS = ("open", "high", "low", "close", "volume")
 HOLIDAYS_AND_ALL = (date(2024, 1, 2), date(2024, 3, 28))
-PRICES = (10.0, 10.0, 10.0, 10.05, 9.95, 10.4, 13.0, 7.0, 0.0, -1.0, float("inf"), None)
+PRICES = (10.0, 10.0, 10.0, 10.05, 9.95, 10.4, 0.33, 0.32, 13.0, 7.0, 0.0, -1.0, float("inf"), None)
 
 
 def terms_for(frequency: str) -> Terms:
@@ -61,12 +61,13 @@ def frames(draw: st.DrawFn, frequency: str) -> pl.DataFrame:
         chosen = sorted(draw(st.sets(st.integers(0, len(slots) - 1), max_size=60)))
         for at in chosen:
             moment, day = slots[at]
+            name = draw(st.sampled_from((symbol,) * 9 + (None,)))
             close = draw(st.sampled_from(PRICES))
             opened, high = (draw(st.sampled_from((close, close, close, *PRICES))) for _ in range(2))
             volume = draw(st.sampled_from((0.0, 5.0, 5.0, 7.0, None)))
             twice = draw(st.sampled_from((None,) * 12 + ("exact_duplicate", "conflicting_duplicate")))
-            rows.append((symbol, moment, day, opened, high, close, close, volume, None))
-            if twice:
+            rows.append((name, moment, day, opened, high, close, close, volume, None if name else "symbol_missing"))
+            if twice and name:
                 rows.append((symbol, moment, day, opened, high, close, close, volume, twice))
     schema = {"symbol": pl.String, "event_at": pl.Datetime("us", "UTC"), "session": pl.Date}
     schema |= dict.fromkeys(FIELDS, pl.Float64) | {"quarantine_reason": pl.String}

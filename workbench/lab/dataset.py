@@ -184,7 +184,8 @@ class Dataset:
         snap = snapshot(self.lake, self.contract, as_of)
         first, last = snap.span
         until = max(last, moment.date()) if moment else last
-        terms = terms_of(self.contract, snap.fields, self._calendars(snap), (first, until))
+        calendars, symbols_there = self._calendars(snap)
+        terms = terms_of(self.contract, snap.fields, calendars, (first, until), symbols_there)
         gathered = gather(snap, terms, start=_day(start), end=_day(end), symbols=symbols, fresh=fresh)
         arrived = [r for r in receipts(self.lake, self.name) if as_of is None or r.received_at <= as_of]
         disorder: dict[str, int] = {}
@@ -193,24 +194,28 @@ class Dataset:
                 disorder[symbol] = disorder.get(symbol, 0) + count
         evidence = Evidence(
             state=gathered.state,
-            contract=self.contract if symbols is None else _narrowed(self.contract, symbols),
+            contract=self.contract,
             terms=terms,
             now=moment,
             received_at=max((r.received_at for r in arrived), default=None),
-            opinion=self._opinion(snap, terms),
-            out_of_order=disorder,
+            opinion=self._opinion(snap, terms, gathered.within, symbols),
+            out_of_order=disorder if gathered.within is None else None,
+            only=None if symbols is None else tuple(symbols),
         )
         return snap, evidence, gathered
 
-    def _calendars(self, snap: Snapshot) -> dict[str, Calendar]:
-        """Return the calendar all symbols keep, or symbol -> the one that fits its rows where the contract names none."""
+    def _calendars(self, snap: Snapshot) -> tuple[dict[str, Calendar], list[str]]:
+        """Return the calendar all symbols keep; or, where none is named, symbol -> the one that fits, and all symbols."""
         if self.contract.frequency in ("1w", "1mo"):
-            return {}
+            return {}, []
         if self.contract.calendar not in (None, "learned"):
-            return {"": calendar(self.contract.calendar)}
-        return calendars_of(snap.rows(columns=PRICES[self.contract.kind]), self.contract)
+            return {"": calendar(self.contract.calendar)}, []
+        rows = snap.rows(columns=PRICES[self.contract.kind])
+        return calendars_of(rows, self.contract), rows[SYMBOL].drop_nulls().unique().to_list()
 
-    def _opinion(self, snap: Snapshot, terms: Terms) -> Callable[[], Opinion | None] | None:
+    def _opinion(
+        self, snap: Snapshot, terms: Terms, within: pl.Expr | None, symbols: Sequence[str] | None
+    ) -> Callable[[], Opinion | None] | None:
         """Return what compares the rows with the contract's reference, when a check asks for it."""
         limits = self.contract.reference
         if limits is None:
@@ -220,7 +225,9 @@ class Dataset:
             origins = [Origin(table) for table in read_paths([self.root / limits.path])]
             arrived = standardise(origins, kind=self.contract.kind, frequency=self.contract.frequency)
             reference = understand(arrived, None, self.contract.calendar).frame.filter(pl.col(REASON).is_null())
-            return compared(snap.rows(columns=terms.prices), reference, terms, limits)
+            wanted = None if symbols is None else pl.DataFrame({SYMBOL: list(symbols)})
+            rows = snap.rows(wanted, columns=terms.prices)
+            return compared(rows if within is None else rows.filter(within), reference, terms, limits)
 
         return compare
 
@@ -299,8 +306,3 @@ def _day(value: Day) -> date | None:
         return date.fromisoformat(value)
     except ValueError as error:
         raise BadInput(f"expected a date such as 2024-03-01, found '{value}'") from error
-
-
-def _narrowed(contract: Contract, symbols: Sequence[str]) -> Contract:
-    """Return a contract that promises no other symbols than some."""
-    return contract.model_copy(update={"symbols": tuple(symbol for symbol in contract.symbols if symbol in symbols)})

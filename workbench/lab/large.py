@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from workbench.calendars import name_calendar
 from workbench.ingest.files import data_files, parquet_rows
 from workbench.lab.judgement import Judgement, judge
 from workbench.lab.understanding import DAILY_OR_SLOWER, Understood, understand
@@ -88,13 +89,13 @@ def judged_files(
     plan = _plan(files, contract, calendar, as_of)
     if plan is None:
         return None
-    disorder: Counter[str] = Counter()
+    disorder: list[dict[str, int]] = []  # appended to by several threads, hence no counter
     left_out: list[int] = []
 
     def chunk(read: Callable[[], pl.DataFrame]) -> Callable[[], pl.DataFrame]:
         def standard() -> pl.DataFrame:
             frame, arrived = plan.standard(read())
-            disorder.update(arrived.out_of_order)
+            disorder.append(arrived.out_of_order)
             if as_of is None:
                 return frame
             known = frame.filter(pl.col(EVENT_AT).is_null() | (pl.col(EVENT_AT) <= as_of))
@@ -110,7 +111,9 @@ def judged_files(
         state = measured_chunks((chunk(read) for read in _chunks(plan)), terms)
     except Overlap:
         return None
-    evidence = Evidence(state=state, contract=contract, terms=terms, now=as_of, out_of_order=dict(disorder))
+    evidence = Evidence(
+        state=state, contract=contract, terms=terms, now=as_of, out_of_order=dict(sum(map(Counter, disorder), Counter()))
+    )
     return plan.understood, judge(evidence, lambda cells: _rows_again(plan, cells)), sum(left_out)
 
 
@@ -125,12 +128,27 @@ def _plan(files: tuple[str, ...], contract: Contract | None, calendar: str | Non
     arrived = standardise([Origin(table)], columns=named, kind=columns.kind, frequency=contract.frequency if contract else None)
     if arrived.frequency in DAILY_OR_SLOWER and arrived.is_zoned:
         return None
-    understood = understand(arrived, contract, calendar)
-    if understood.calendar is None:
+    declared = calendar or (contract.calendar if contract else None)
+    if declared is None and arrived.frequency == "1d":
+        declared = _named_by_all_days(files, named["time"])
+    understood = understand(arrived, contract, declared)
+    if understood.calendar in (None, "learned") or not _have_all(files, named):
         return None
     return Plan(
         _in_time(files, named["time"]), named, replace(understood, frame=understood.frame.clear(), out_of_order={}), as_of
     )
+
+
+def _named_by_all_days(files: tuple[str, ...], time: str) -> str:
+    """Name the calendar of daily rows from all of their days: a sample misses most of them."""
+    days = [pl.scan_parquet(file, hive_partitioning=True).select(pl.col(time).cast(pl.Date)) for file in files]
+    return name_calendar(pl.concat(days).unique().collect().to_series().sort()).calendar.name
+
+
+def _have_all(files: tuple[str, ...], columns: dict[str, str]) -> bool:
+    """Whether every file has every column; what lacks one is read whole."""
+    schemas = (pl.scan_parquet(file, hive_partitioning=True).collect_schema() for file in files)
+    return all(source in schema for schema in schemas for source in columns.values())
 
 
 def _in_time(files: tuple[str, ...], time: str) -> tuple[str, ...]:

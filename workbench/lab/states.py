@@ -167,11 +167,14 @@ class Gathered:
         The leaves that were measured from their rows; all others were stored.
     leaves
         How many there are.
+    within
+        Which rows were asked for, by session; None: all of them.
     """
 
     state: State
     leaves: int
     measured: tuple[date | None, ...]
+    within: pl.Expr | None = None
 
     def __str__(self) -> str:
         """One line for people: how much of the work had been done before."""
@@ -226,7 +229,7 @@ def gather(
         if symbols is not None:
             parts = [of_symbols(part, symbols) for part in parts]
         state = fold_all(parts, terms)
-    gathered = Gathered(state, len(whole) + len(cut), tuple(measured_leaves))
+    gathered = Gathered(state, len(whole) + len(cut), tuple(measured_leaves), _bounds(start, end))
     _log.info("%s: %s", snap.contract.dataset, gathered)
     return gathered
 
@@ -385,7 +388,13 @@ def _of_daily_symbols(snap: Snapshot, terms: Terms, symbols: Sequence[str], star
     rows = snap.rows(pl.DataFrame({SYMBOL: list(symbols)}, schema={SYMBOL: pl.String}), columns=(*terms.fields, UNREADABLE))
     inside = rows.filter(_within(start, end))
     months = inside[SESSION].dt.truncate("1mo").unique().sort().to_list()
-    return Gathered(measured(inside, terms), len(months), tuple(months))
+    gathered = Gathered(measured(inside, terms), len(months), tuple(months), _bounds(start, end))
+    _log.info("%s: %s", snap.contract.dataset, gathered)
+    return gathered
+
+
+def _bounds(start: date | None, end: date | None) -> pl.Expr | None:
+    return None if start is None and end is None else _within(start, end)
 
 
 def _within(start: date | None, end: date | None) -> pl.Expr:

@@ -71,7 +71,8 @@ class Understood:
         first, last = self.frame[SESSION].min(), self.frame[SESSION].max()
         if not isinstance(first, date) or not isinstance(last, date):
             return terms_of(self.contract, fields, {}, (date.min, date.min))
-        return terms_of(self.contract, fields, self.calendars, (first, max(last, until.date()) if until else last))
+        span = (first, max(last, until.date()) if until else last)
+        return terms_of(self.contract, fields, self.calendars, span, self.frame[SYMBOL].drop_nulls().unique())
 
 
 def understand(

@@ -10,7 +10,6 @@ import polars as pl
 
 from workbench.model.findings import Finding, Hypothesis, Severity
 from workbench.model.names import EVENT_AT, SESSION, SYMBOL
-from workbench.quality.measure import BLANK
 from workbench.quality.spans import consecutive
 from workbench.transform.frequency import step_minutes
 
@@ -28,8 +27,7 @@ def missing_sessions(ledger: Ledger) -> Iterator[Finding]:
     """Yield whole sessions that are not there, neighbours together; a session of empty rows is there."""
     if ledger.attendance is None:
         return
-    blank = ledger.cells([BLANK])
-    absent = ledger.attendance.absent.join(blank, on=[SYMBOL, SESSION], how="anti", maintain_order="left")
+    absent = ledger.attendance.absent.join(ledger.blank, on=[SYMBOL, SESSION], how="anti", maintain_order="left")
     placed = _positions(absent, ledger).sort(SYMBOL, SESSION)
     for row in consecutive(placed, SESSION).iter_rows(named=True):
         text = f"the calendar expects {row['rows']} session(s) between rows that are there"

@@ -10,13 +10,15 @@ from workbench.model.checks import Where
 from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.consistency import low_prices
 from workbench.quality.outcome import Outcome, by_symbol, counted, not_applicable
-from workbench.quality.rules import IMPOSSIBLE, NEGATIVE, SILENT, SILENT_MOVE, ZERO
+from workbench.quality.rescaled import rescaled_cells
+from workbench.quality.rules import EMPTY, IMPOSSIBLE, NEGATIVE, SILENT, SILENT_MOVE, UNREADABLE, ZERO
 from workbench.quality.spread import over_sessions
 
 if TYPE_CHECKING:
     from workbench.quality.ledger import Ledger
 
 NO_REFERENCE = "no reference to compare with; give one with --reference or in a contract"
+NO_PRICE = "no row holds the price that stands for it"
 NO_SCALE = "prices go through zero: there is no relative scale to judge a jump by"
 USUALLY_SILENT = 20
 """A symbol that lacks volume in one of so many rows, or more, is not judged by its volume."""
@@ -24,13 +26,20 @@ DAILY_OR_SLOWER = ("1d", "1w", "1mo")
 
 
 def statistical_bounds(ledger: Ledger) -> Outcome:
-    """Rows with a price that leaves its neighbours and comes back, or that can be no price at all."""
+    """Rows with a price that leaves its neighbours and comes back, on another scale for a while, or that can be none at all."""
     if not has_relative_scale(ledger):
         return not_applicable(NO_SCALE)
     lone = ledger.lone.unique([SYMBOL, "at"]).group_by(SYMBOL, SESSION).agg(pl.len().cast(pl.Int64).alias("failures"))
     impossible = low_prices(ledger) if ledger.terms.allow_non_positive else ledger.cells([IMPOSSIBLE])
-    failures = pl.concat([lone, impossible]).group_by(SYMBOL, SESSION).agg(pl.col("failures").sum()).sort(SYMBOL, SESSION)
-    return counted(ledger.where(failures, of="priced"), nothing="no row holds a price")
+    three = pl.concat([lone, impossible, rescaled_cells(ledger)])
+    failures = three.group_by(SYMBOL, SESSION).agg(pl.col("failures").sum()).sort(SYMBOL, SESSION)
+    return counted(_of_judged(ledger, failures), nothing=NO_PRICE)
+
+
+def _of_judged(ledger: Ledger, failures: pl.DataFrame) -> Where:
+    """Put failures beside the rows that can be judged: those whose main price is there."""
+    main = (ledger.terms.main or "",)
+    return ledger.where(failures, exempt=ledger.cells([EMPTY, UNREADABLE], main))
 
 
 def has_relative_scale(ledger: Ledger) -> bool:
@@ -42,15 +51,14 @@ def has_relative_scale(ledger: Ledger) -> bool:
 
 
 def historical_pattern(ledger: Ledger) -> Outcome:
-    """Rows that do not behave as the symbol does: prices that stopped, moves without volume."""
+    """Rows that do not behave as the symbol does: prices that stopped, moves without volume, bars beside their hours."""
     contract = ledger.evidence.contract
     if contract.frequency == "irregular":
         return not_applicable(f"rows of {contract.frequency} have no pattern to compare with")
     stopped = over_sessions(ledger.standing, ledger.state)
-    failures = (
-        pl.concat([stopped, silent_moves(ledger)]).group_by(SYMBOL, SESSION).agg(pl.col("failures").sum()).sort(SYMBOL, SESSION)
-    )
-    return counted(ledger.where(failures, of="priced"), nothing="no row holds a price")
+    both = pl.concat([stopped, silent_moves(ledger), ledger.shifted])
+    failures = both.group_by(SYMBOL, SESSION).agg(pl.col("failures").sum()).sort(SYMBOL, SESSION)
+    return counted(_of_judged(ledger, failures), nothing=NO_PRICE)
 
 
 def silent_moves(ledger: Ledger) -> pl.DataFrame:

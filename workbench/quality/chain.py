@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 CALM: Final = 4.0
 """A spike lies at least this many times further out than its own neighbours lie apart."""
+LEAST_STEP: Final = 0.25
+"""The least step that is kept: ratios within 0.8 to 1.25 cannot be told from a move."""
+NEARLY: Final = 1 - 1e-9
+"""A screen lets a little more through than what is judged after it: two ways to round must not differ."""
+STEP: Final = "step"
+"""What lasting steps are called among the fields of ``SPIKES``."""
 MARGIN: Final = 2
 """Neighbours on each side that a spike is judged by."""
 
@@ -85,8 +91,18 @@ def spikes(price: NDArray[np.float64], sequence: NDArray[Any], at: Positions, fl
     return Spikes(at[keep], level[keep], move[keep])
 
 
+def steps(price: NDArray[np.float64], at: Positions) -> Spikes:
+    """Find links a long way from the one before: by a quarter up, or a fifth down. Below that no ratio can be told."""
+    now, before = price[at], price[at - 1]
+    usable = (now > 0) & (before > 0)
+    at, now, before = at[usable], now[usable], before[usable]
+    move = np.maximum(now / before, before / now) - 1
+    keep = move >= LEAST_STEP
+    return Spikes(at[keep], before[keep], move[keep])
+
+
 def wicks(values: NDArray[np.float64], body: NDArray[np.float64], floor: float, *, above: bool) -> Spikes:
-    """Find prices of a bar that lie beyond its body: highs above its top, or lows below its bottom."""
+    """Find prices of a bar that lie beyond its body, above its top or below its bottom."""
     at = np.flatnonzero(values > body * (1 + floor) if above else values * (1 + floor) < body)
     own, level = values[at], body[at]
     usable = (own > 0) & (level > 0)

@@ -52,7 +52,8 @@ def session_coverage(ledger: Ledger) -> Outcome:
 
 def symbol_coverage(ledger: Ledger) -> Outcome:
     """Symbols of the contract's universe without a single row."""
-    universe = ledger.evidence.contract.symbols
+    only = ledger.evidence.only
+    universe = [symbol for symbol in ledger.evidence.contract.symbols if only is None or symbol in only]
     if not universe:
         return not_applicable("no universe of symbols is promised; list them under 'symbols' in a contract")
     series = ledger.state.series

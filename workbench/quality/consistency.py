@@ -64,7 +64,7 @@ def ohlc_order(ledger: Ledger) -> Outcome:
 
 def crossed_quotes(ledger: Ledger) -> Outcome:
     """Quotes whose bid lies above the ask."""
-    return counted(ledger.where(ledger.cells([CROSSED]), exempt=ledger.cells([EMPTY, UNREADABLE], ["bid"])))
+    return counted(ledger.where(ledger.cells([CROSSED]), exempt=ledger.cells([INCOMPLETE])))
 
 
 def unique_key(ledger: Ledger) -> Outcome:
@@ -74,6 +74,9 @@ def unique_key(ledger: Ledger) -> Outcome:
 
 def time_order(ledger: Ledger) -> Outcome:
     """Rows that arrived behind a later one of their symbol, out of all rows."""
+    known = ledger.evidence.out_of_order
+    if known is None:
+        return not_applicable("the order of arrival is known of whole arrivals, not of a range of sessions")
     rows = dict(ledger.rows[0].select(SYMBOL, "rows").drop_nulls().iter_rows())
-    late = {symbol: count for symbol, count in ledger.evidence.out_of_order.items() if symbol in rows}
+    late = {symbol: count for symbol, count in known.items() if symbol in rows}
     return counted(by_symbol(late, rows))

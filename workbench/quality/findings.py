@@ -17,6 +17,7 @@ from workbench.quality.absences import missing_bars, missing_sessions, short_cel
 from workbench.quality.accuracy import has_relative_scale
 from workbench.quality.flags import REPORTED, cells_of, fields_of, suspicious
 from workbench.quality.measure import PLACEHOLDER, STRAY
+from workbench.quality.rescaled import SIMPLE, UNITS
 from workbench.quality.rows import in_order, rows_of
 from workbench.quality.rules import LOST, NEGATIVE, failing
 from workbench.quality.spans import Told, consecutive, findings_of, flags, hypotheses, in_stretches, numbered_sessions, spans_of
@@ -31,7 +32,7 @@ MOST_ROWS: Final = 4_000_000
 """Rows that are looked at again, at most."""
 BAD_TICK: Final = Told("bad_tick", Severity.HIGH, 0.9)
 STALE: Final = Told("stale", Severity.MEDIUM, 0.8)
-SHARED_KINDS: Final = ("missing_session", "missing_bar", "phantom_session", "stale")
+SHARED_KINDS: Final = ("missing_session", "missing_bar", "phantom_session", "stale", "clock_shift")
 
 
 def worth_looking_at(ledger: Ledger) -> tuple[pl.DataFrame, int]:
@@ -69,6 +70,8 @@ def find(ledger: Ledger, frame: pl.DataFrame) -> tuple[tuple[Finding, ...], tupl
         *_stale(ledger),
         *missing_sessions(ledger),
         *missing_bars(ledger, rows),
+        *_shifted(ledger),
+        *_rescaled(ledger),
         *_phantom_sessions(ledger),
         *_disorder(ledger),
         *_unreadable_times(ledger),
@@ -121,6 +124,37 @@ def _stale(ledger: Ledger) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def _shifted(ledger: Ledger) -> Iterator[Finding]:
+    """Yield stretches of sessions whose clock was off."""
+    numbered = numbered_sessions(ledger, ledger.shifted[SYMBOL]).rename({"ordinal": "position"})
+    placed = ledger.shifted.join(numbered, on=[SYMBOL, SESSION], how="inner").sort(SYMBOL, SESSION)
+    for row in consecutive(placed, SESSION).iter_rows(named=True):
+        text = f"in {row['rows']} session(s) bars are missing at one end of the hours, and as many lie beyond the other"
+        yield Finding(
+            kind="clock_shift", symbol=row[SYMBOL], start=row["start"], end=row["end"], rows=row["rows"],
+            severity=Severity.HIGH, confidence=0.85,
+            hypotheses=(Hypothesis("clock_shift", 0.85, text), Hypothesis("late_open", 0.15, "sessions may open and close late")),
+        )  # fmt: skip
+
+
+def _rescaled(ledger: Ledger) -> Iterator[Finding]:
+    """Yield stretches on another scale, with the factor that puts them back."""
+    if not has_relative_scale(ledger):
+        return
+    for row in ledger.rescaled.iter_rows(named=True):
+        factor = min(SIMPLE, key=lambda k: abs(k - max(row["ratio"], 1 / row["ratio"])))
+        kind = "unit_switch" if factor >= UNITS else "partial_split"
+        back = 1 / factor if row["ratio"] > 1 else factor
+        told = f"prices step by a ratio of {factor:.6g}, stay there for {row['sessions']} session(s), and step back"
+        last = ledger.seen.filter(ledger.seen < row["next_session"])[-1]
+        yield Finding(
+            kind=kind, symbol=row[SYMBOL], start=row["first_session"], end=last, rows=row["sessions"],
+            severity=Severity.HIGH, confidence=0.85, fields=ledger.terms.prices,
+            observed={ledger.terms.main or "": row["value"]}, proposed={"factor": back},
+            hypotheses=(Hypothesis(kind, 0.85, told), Hypothesis("real_move", 0.15, "a fall and a rise by one simple ratio")),
+        )  # fmt: skip
+
+
 def _phantom_sessions(ledger: Ledger) -> Iterator[Finding]:
     if ledger.attendance is None or ledger.terms.is_intraday:
         return
@@ -139,7 +173,7 @@ def _phantom_sessions(ledger: Ledger) -> Iterator[Finding]:
 def _disorder(ledger: Ledger) -> Iterator[Finding]:
     spans = ledger.state.series.drop_nulls([SYMBOL, "first_session"]).select(SYMBOL, "first_session", "last_session")
     for symbol, first, last in spans.sort(SYMBOL).iter_rows():
-        late = ledger.evidence.out_of_order.get(symbol, 0)
+        late = (ledger.evidence.out_of_order or {}).get(symbol, 0)
         if late:
             yield Finding("out_of_order", symbol, first, last, late, Severity.LOW, 0.99, hypotheses=(
                 Hypothesis("out_of_order", 0.99, "time runs backwards between rows as they arrived"),))  # fmt: skip

@@ -10,7 +10,10 @@ import polars as pl
 
 from workbench.model.checks import Where
 from workbench.model.names import SESSION, SYMBOL
-from workbench.quality.attendance import Attendance, attendance, seen_days
+from workbench.quality.attendance import Attendance, attendance, days_of_masks, seen_days
+from workbench.quality.rescaled import rescaled_stretches
+from workbench.quality.rules import UNPRICED
+from workbench.quality.shifted import shifted_sessions
 from workbench.quality.standing import lone_prices, standing_prices
 
 if TYPE_CHECKING:
@@ -43,7 +46,9 @@ class Evidence:
     opinion
         Compares with a second opinion when a check asks for it; None where there is none.
     out_of_order
-        Symbol -> rows that arrived behind a later one.
+        Symbol -> rows that arrived behind a later one; None where only a part of what arrived is looked at.
+    only
+        The symbols that were asked for; None: all.
     """
 
     state: State
@@ -52,7 +57,8 @@ class Evidence:
     now: datetime | None = None
     received_at: datetime | None = None
     opinion: Callable[[], Opinion | None] | None = None
-    out_of_order: dict[str, int] = field(default_factory=dict)
+    out_of_order: dict[str, int] | None = field(default_factory=dict)
+    only: tuple[str, ...] | None = None
 
 
 class Ledger:
@@ -83,6 +89,23 @@ class Ledger:
     def standing(self) -> pl.DataFrame:
         """Stretches of equal prices that are called stale."""
         return standing_prices(self.state, self.terms)
+
+    @cached_property
+    def rescaled(self) -> pl.DataFrame:
+        """Stretches whose prices lie a simple ratio off those around them."""
+        return rescaled_stretches(self)
+
+    @cached_property
+    def shifted(self) -> pl.DataFrame:
+        """``symbol, session, failures`` of sessions whose bars lie beside their hours."""
+        return shifted_sessions(self)
+
+    @cached_property
+    def blank(self) -> pl.DataFrame:
+        """``symbol, session`` of which there are rows, and no price."""
+        cells = self.cells([UNPRICED]).drop_nulls([SYMBOL, SESSION]).select(SYMBOL, SESSION)
+        days = self.state.days.filter(pl.col(SYMBOL).is_in(cells[SYMBOL].unique().implode()))
+        return cells.join(days_of_masks(days.select(SYMBOL, "month", "mask")), on=[SYMBOL, SESSION], how="anti")
 
     @cached_property
     def opinion(self) -> Opinion | None:

@@ -13,7 +13,7 @@ from workbench.quality.grids import BINS, MOVE_STEP, SQUARE_STEP, on_grid, ratio
 from workbench.quality.links import links_of, outermost
 from workbench.quality.parts import parts_of
 from workbench.quality.rows import NOWHERE, rows_of
-from workbench.quality.rules import EMPTY, UNPRICED, failing
+from workbench.quality.rules import UNPRICED, failing
 from workbench.quality.spotting import lone_prices, standing_prices
 from workbench.quality.state import COUNTS, DAYS, SERIES, SESSIONS, State, empty_state, frame_of
 from workbench.quality.terms import NEVER, NO_DAY
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 PLACEHOLDER: Final = "placeholder"
 """Rows without any price on a day that is no session: a publisher's way of writing a holiday. They count for nothing."""
-BLANK: Final = "blank"
-"""Rows without any price on a session: the session is there, its price is not."""
 STRAY: Final = "stray"
 """Rows on a day that is no session."""
+OUTSIDE: Final = "outside"
+"""Priced rows of a session outside its regular hours, of data that has a known number of bars a session."""
 
 
 @np.errstate(all="ignore")  # as IEEE 754 has it: what is no number fails every comparison
@@ -84,6 +84,7 @@ class _Cells:
         self.priced_at = priced
         self.priced = self._of_cells(priced)
         self.real = parts.cell_sizes - self._of_cells(on_holiday)
+        self.inside = self._within_hours()
 
     def _of_cells(self, positions: Positions | None) -> Positions:
         """Count some ascending positions in each cell; None: all rows."""
@@ -102,7 +103,7 @@ class _Cells:
         nameless = np.array([name is None for name in rows.symbols])[parts.symbol]
         from_at, to_at = self._moments(timed, nameless)
         first_at, last_at = self._moments(seen, nameless)
-        first, last = self._outer_cells()
+        first, last = (np.where(nameless, -1, cell) for cell in self._outer_cells())
         day = np.append(parts.cell_session, NO_DAY)
         bars = np.append(self._bars(), 0)
         return {
@@ -126,20 +127,41 @@ class _Cells:
 
     def _bars(self) -> NDArray[np.int64]:
         """Count the distinct times of priced rows within regular hours, for each cell."""
+        if self.inside is None:
+            return self.parts.cell_sizes if self._counts_bars() else np.zeros(len(self.parts.cell_starts), dtype=np.int64)
+        cell, at, inside = self.inside
+        distinct = inside.copy()
+        distinct[1:] &= (at[1:] != at[:-1]) | (cell[1:] != cell[:-1])
+        return np.bincount(cell[distinct], minlength=len(self.parts.cell_starts))
+
+    def _outside(self) -> NDArray[np.int64]:
+        """Count priced rows outside regular hours, for each cell that is a session."""
+        none = np.zeros(len(self.parts.cell_starts), dtype=np.int64)
+        if self.inside is None:
+            return none
+        cell, _, inside = self.inside
+        return np.where(self.parts.cell_seat >= 0, np.bincount(cell[~inside], minlength=len(none)), 0)
+
+    def _counts_bars(self) -> bool:
+        return self.terms.counts_bars and bool((self.parts.cell_seat >= 0).any())
+
+    def _within_hours(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]] | None:
+        """Return of every priced row its cell, its time, and whether it lies within hours; None where no row lies outside.
+
+        None, too, where bars are not counted: nothing asks for hours then.
+        """
         rows, parts, terms = self.rows, self.parts, self.terms
-        if not terms.counts_bars or not (parts.cell_seat >= 0).any():
-            return np.zeros(len(parts.cell_starts), dtype=np.int64)
+        if not self._counts_bars():
+            return None
         opens, closes = self._hours()
         low, high = (opens + 1, closes + 1) if terms.stamp == "end" else (opens, closes)
-        at = rows.at if self.priced_at is None else rows.at[self.priced_at]
         ends = np.append(parts.cell_starts[1:], parts.size) - 1
         inside = (rows.at[parts.cell_starts] >= low) & (rows.at[ends] < high)
         if self.priced_at is None and not rows.has_ties and inside.all():
-            return parts.cell_sizes
+            return None
+        at = rows.at if self.priced_at is None else rows.at[self.priced_at]
         cell = np.repeat(np.arange(len(low)), self.priced)
-        within = (at >= low[cell]) & (at < high[cell])
-        within[1:] &= (at[1:] != at[:-1]) | (cell[1:] != cell[:-1])
-        return np.bincount(cell[within], minlength=len(low))
+        return cell, at, (at >= low[cell]) & (at < high[cell])
 
     def _hours(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return when each cell's session opens and closes; never, where it is no session."""
@@ -174,11 +196,11 @@ class _Cells:
 
     def counts(self, failed: list[tuple[str, str, Positions]]) -> pl.DataFrame:
         """Return what failed, for each symbol and session."""
-        stray, blank = self.parts.cell_is_stray, (self.priced == 0) & (self.real > 0)
-        counted = [(what, field, self._of_cells(self._but_holidays(what, at))) for what, field, at in failed]
+        stray = self.parts.cell_is_stray
+        counted = [(what, field, self._of_cells(self._but_holidays(at))) for what, field, at in failed]
         counted.append((PLACEHOLDER, "", self._of_cells(self.on_holiday)))
         counted.append((STRAY, "", np.where(stray, self.real, 0)))
-        counted.append((BLANK, "", np.where(blank, self.real, 0)))
+        counted.append((OUTSIDE, "", self._outside()))
         cells = [np.flatnonzero(counts) for _, _, counts in counted]
         kind = np.repeat(np.arange(len(counted)), [len(at) for at in cells])
         at = np.concatenate(cells)
@@ -193,11 +215,9 @@ class _Cells:
         }  # fmt: skip
         return frame_of(columns, COUNTS)
 
-    def _but_holidays(self, what: str, at: Positions) -> Positions:
-        """Leave the empty cells of placeholders out."""
-        if what not in (EMPTY, UNPRICED) or not len(self.on_holiday):
-            return at
-        return np.setdiff1d(at, self.on_holiday, assume_unique=True)
+    def _but_holidays(self, at: Positions) -> Positions:
+        """Leave placeholders out: they count for nothing, in no rule."""
+        return np.setdiff1d(at, self.on_holiday, assume_unique=True) if len(self.on_holiday) else at
 
 
 def _sums(rows: Rows, parts: Parts, links: Links, terms: Terms) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
-from workbench.quality.chain import MARGIN, moves, opening, spikes
+from workbench.quality.chain import LEAST_STEP, MARGIN, NEARLY, STEP, moves, opening, spikes, steps
 from workbench.quality.edges import NO_FIRST, NO_LAST
 from workbench.quality.grids import BINS, MOVE_STEP, SQUARE_STEP, on_grid, ratio_bins
 from workbench.quality.state import EDGE
@@ -17,6 +17,7 @@ from workbench.quality.terms import NEVER, NO_DAY
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from workbench.quality.chain import Spikes
     from workbench.quality.fold import Order
     from workbench.quality.rows import Positions
     from workbench.quality.terms import Terms
@@ -67,13 +68,14 @@ def seams_of(columns: Columns, order: Order, tables: NDArray[np.int64], terms: T
     group = order.group[columns["links"][order.at] > 0]
     kept = _kept_rows(columns, linked, group)
     count = len(order.starts)
-    returns, sums = _returns(kept, count)
+    returns, sums, stepped = _returns(kept, count)
     lone = _spikes(kept, terms)
     pending, opens = _opens(columns, linked, group, count, terms)
     repeats, standing, runs = _runs(columns, linked, group, count, terms)
     bars, short = _bars(columns, order, tables, terms)
-    fields = pl.Series([terms.main or ""] * len(lone["group"]) + ["open"] * len(opens["group"]), dtype=pl.String)
-    both = {name: np.concatenate([lone[name], opens[name]]) for name in lone}
+    found = ((terms.main or "", lone), ("open", opens), (STEP, stepped))
+    fields = pl.Series([field for field, rows in found for _ in rows["group"]], dtype=pl.String)
+    both = {name: np.concatenate([rows[name] for _, rows in found]) for name in lone}
     edge = {**_edges(kept, count), **_outer(columns, linked, group, count), **standing, **bars, "pending_open": pending}
     return Seams(edge, returns, *sums, repeats, {**both, "field": fields}, runs, short)
 
@@ -110,25 +112,30 @@ def _kept_rows(columns: Columns, linked: Positions, group: NDArray[np.int64]) ->
     return _Kept(both["price"], both["at"], both["session"], owner, part, np.cumsum(breaks), judged)
 
 
-def _returns(kept: _Kept, count: int) -> tuple[NDArray[np.int64], tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Count the return of each part's first row on the last row of the part before."""
+def _returns(kept: _Kept, count: int) -> tuple[NDArray[np.int64], tuple[NDArray[np.int64], NDArray[np.int64]], dict[str, Any]]:
+    """Count the return of each part's first row on the last row of the part before, and find the steps among them."""
     inner = np.ones(len(kept.price), dtype=bool)
     inner[1:] = (kept.part[1:] == kept.part[:-1]) | (kept.group[1:] != kept.group[:-1])
     found, void = moves(kept.price, np.flatnonzero(inner))
     wanted = np.ones(len(found), dtype=bool)
     wanted[void] = False
+    stepped = _placed(kept, steps(kept.price, np.flatnonzero(wanted & (np.abs(found) >= LEAST_STEP / (1 + LEAST_STEP) * NEARLY))))
     found, group = found[wanted], kept.group[wanted]
     bins = np.bincount(group * BINS + ratio_bins(np.abs(found)), minlength=count * BINS).reshape(count, BINS)
     clipped = np.clip(found, -1.0, 1.0)
     sums = np.zeros((2, count), dtype=np.int64)
     np.add.at(sums[0], group, on_grid(clipped, MOVE_STEP))
     np.add.at(sums[1], group, on_grid(clipped * clipped, SQUARE_STEP))
-    return bins, (sums[0], sums[1])
+    return bins, (sums[0], sums[1]), stepped
 
 
 def _spikes(kept: _Kept, terms: Terms) -> dict[str, Any]:
     """Judge the rows whose neighbours lie in several parts."""
-    lone = spikes(kept.price, kept.sequence, np.flatnonzero(~kept.is_judged), terms.spike_floor)
+    return _placed(kept, spikes(kept.price, kept.sequence, np.flatnonzero(~kept.is_judged), terms.spike_floor))
+
+
+def _placed(kept: _Kept, lone: Spikes) -> dict[str, Any]:
+    """Return spikes among kept rows as rows for ``SPIKES``."""
     return {
         "group": kept.group[lone.at], "session": kept.session[lone.at], "at": kept.at[lone.at],
         "value": kept.price[lone.at], "level": lone.level, "move": lone.move,

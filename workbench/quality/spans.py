@@ -48,8 +48,8 @@ class Told:
 def numbered_sessions(ledger: Ledger, symbols: pl.Series) -> pl.DataFrame:
     """Return ``symbol, session, ordinal``: which of its symbol's sessions each one is, from zero."""
     days = ledger.state.days.filter(pl.col(SYMBOL).is_in(symbols.unique().implode()))
-    exploded = days_of_masks(days.select(SYMBOL, "month", "mask")).sort(SYMBOL, SESSION)
-    return exploded.with_columns(pl.int_range(pl.len()).over(SYMBOL).alias(ORDINAL))
+    there = [days_of_masks(days.select(SYMBOL, "month", "mask")).select(SYMBOL, SESSION), ledger.blank]
+    return pl.concat(there).sort(SYMBOL, SESSION).with_columns(pl.int_range(pl.len()).over(SYMBOL).alias(ORDINAL))
 
 
 def in_stretches(frame: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:

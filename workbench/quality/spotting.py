@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from workbench.model.names import Kind
-from workbench.quality.chain import Spikes, opening, spikes, wicks
+from workbench.quality.chain import LEAST_STEP, NEARLY, STEP, Spikes, opening, spikes, steps, wicks
 from workbench.quality.state import RUNS, SPIKES, frame_of
 from workbench.quality.terms import NEVER, NO_DAY
 
@@ -47,9 +47,11 @@ def lone_prices(
         return pl.DataFrame(schema=SPIKES), pending
     floor, price = terms.spike_floor, links.price
     found = [(terms.main, price, spikes(price, links.part, _jumps(links, floor), floor))]
+    found.append((STEP, price, steps(price, np.flatnonzero(links.distance >= LEAST_STEP / (1 + LEAST_STEP) * NEARLY))))
     if terms.kind is Kind.BARS and len(terms.prices) > 1:
         top, bottom = rows.body if links.rows is None else (side[links.rows] for side in rows.body)
-        for name, body, above in (("high", top, True), ("low", bottom, False)):
+        beyond = (("high", top, True), ("high", bottom, False), ("low", bottom, False), ("low", top, True))
+        for name, body, above in beyond:
             if name in terms.prices:
                 found.append((name, links.values[name], wicks(links.values[name], body, floor, above=above)))
         if "open" in terms.prices and terms.main != "open":
@@ -62,7 +64,7 @@ def lone_prices(
 
 def _jumps(links: Links, floor: float) -> Positions:
     """Return links that move far from the one before and far to the one behind: few, and cheap to tell."""
-    far = np.flatnonzero(links.distance >= floor / (1 + floor))
+    far = np.flatnonzero(links.distance >= floor / (1 + floor) * NEARLY)
     found: Positions = far[:-1][np.diff(far) == 1]
     return found
 

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from workbench.model.names import SYMBOL
+from workbench.quality.chain import STEP
 from workbench.quality.grids import BINS, upper_edges
 from workbench.quality.state import RUNS
 
@@ -27,6 +28,8 @@ JUMP: Final = 10.0
 """Scales a lone close or open must lie off."""
 WICK: Final = 16.0
 """The same for a high or low that leaves its own bar: crashes within a day do recover."""
+SWELL: Final = 1.25
+"""How much larger tails may make the scale than the bulk of the moves says."""
 LEAST_LINKS: Final = 10
 LEAST_SCALE: Final = 1e-4
 CHANCE: Final = 1e-3
@@ -35,7 +38,7 @@ CHANCE_WHILE_TRADING: Final = 1e-6
 
 
 def scales(returns: NDArray[np.uint32]) -> NDArray[np.float64]:
-    """Return the size of each symbol's usual moves: half the 95th percentile of those that are moves.
+    """Return the size of each symbol's usual moves, about one standard deviation where moves are normal.
 
     Parameters
     ----------
@@ -44,13 +47,27 @@ def scales(returns: NDArray[np.uint32]) -> NDArray[np.float64]:
 
     Notes
     -----
-    The upper edge of the bin that holds the percentile, so that it is never too small; a symbol
-    without moves has no scale, and its lone prices are judged by the least one.
+    ``min(q95 / 2, SWELL * q75 / 1.15)`` over those returns that are moves. The 95th percentile follows
+    fat tails, but two bad ticks in a hundred rows reach it, and a swollen scale hides them all; the 75th
+    bounds it. A symbol without moves has the least scale there is.
     """
     moved = returns[:, 1:].astype(np.int64)
-    reached = np.cumsum(moved, axis=1) * 20 >= moved.sum(axis=1, keepdims=True) * 19
-    edges = upper_edges()[np.minimum(reached.argmax(axis=1) + 1, BINS - 1)]
-    return np.maximum(np.where(moved.sum(axis=1) > 0, edges / 2, 0.0), LEAST_SCALE)
+    fat, firm = _percentile(moved, 95) / 2, _percentile(moved, 75) / 1.15
+    usual = np.where(moved.sum(axis=1) > 0, np.minimum(fat, SWELL * firm), 0.0)
+    return np.maximum(usual, LEAST_SCALE)
+
+
+def _percentile(moved: NDArray[np.int64], percent: int) -> NDArray[np.float64]:
+    """Return the size that so many per cent of the moves do not exceed, interpolated within its bin."""
+    wanted = moved.sum(axis=1) * percent / 100
+    reached = np.cumsum(moved, axis=1)
+    at = (reached >= wanted[:, None]).argmax(axis=1)
+    rows = np.arange(len(moved))
+    inside = moved[rows, at]
+    share = np.where(inside > 0, (wanted - (reached[rows, at] - inside)) / np.maximum(inside, 1), 1.0)
+    upper, lower = upper_edges()[np.minimum(at + 1, BINS - 1)], upper_edges()[at]
+    found: NDArray[np.float64] = np.where(at + 1 >= BINS - 1, upper, lower + share * (upper - lower))
+    return found
 
 
 def lone_prices(state: State, terms: Terms) -> pl.DataFrame:
@@ -62,7 +79,7 @@ def lone_prices(state: State, terms: Terms) -> pl.DataFrame:
         As ``SPIKES``, with ``scale``; one row for each field of a row.
     """
     known = state.series.select(SYMBOL, "links", pl.Series("scale", scales(_histograms(state))))
-    judged = state.spikes.join(known, on=SYMBOL, how="inner", maintain_order="left")
+    judged = state.spikes.filter(pl.col("field") != STEP).join(known, on=SYMBOL, how="inner", maintain_order="left")
     factor = pl.when(pl.col("field").is_in(["high", "low"])).then(WICK).otherwise(JUMP)
     return judged.filter(
         (pl.col("links") >= LEAST_LINKS) & (pl.col("move") >= terms.spike_floor) & (pl.col("move") > factor * pl.col("scale"))

@@ -108,8 +108,8 @@ ORDERS: Final[dict[str, tuple[str, ...]]] = {
     "sessions": ("leaf", "session"),
     "days": ("leaf", "symbol", "month"),
     "counts": ("leaf", "symbol", "session", "what", "field"),
-    "spikes": ("leaf", "symbol", "at", "field"),
-    "runs": ("leaf", "symbol", "start_at"),
+    "spikes": ("leaf", "symbol", "at", "field", "value", "level", "move"),
+    "runs": ("leaf", "symbol", "start_at", "end_at", "repeats", "value"),
 }
 """The order that makes equal states equal frames."""
 

@@ -11,7 +11,7 @@ from workbench.quality.terms import NEVER, Terms, Timetable
 from workbench.transform.frequency import step_minutes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import date
 
     from workbench.calendars import Calendar
@@ -47,7 +47,13 @@ def timetable(calendar: Calendar, first: date, last: date, frequency: str) -> Ti
     )
 
 
-def terms_of(contract: Contract, fields: tuple[str, ...], calendars: Mapping[str, Calendar], span: tuple[date, date]) -> Terms:
+def terms_of(
+    contract: Contract,
+    fields: tuple[str, ...],
+    calendars: Mapping[str, Calendar],
+    span: tuple[date, date],
+    symbols: Iterable[str] = (),
+) -> Terms:
     """Return what a contract asks to be measured.
 
     Parameters
@@ -59,10 +65,14 @@ def terms_of(contract: Contract, fields: tuple[str, ...], calendars: Mapping[str
         Symbols that are absent have none; where all symbols share one, those yet to come share it too.
     span : tuple of date
         The first and the last session that may be expected.
+    symbols : iterable of str
+        Those that are there; one of them without a calendar has none, whatever the others keep.
     """
-    kept = {calendar.name: calendar for calendar in calendars.values()}
-    names = sorted(kept)
-    is_shared = len(names) == 1
+    kept: list[Calendar] = []
+    for symbol in sorted(calendars):
+        if calendars[symbol] not in kept:  # two calendars may share a name: each publisher's own is called learned
+            kept.append(calendars[symbol])
+    is_shared = len(kept) == 1 and ("" in calendars or all(symbol in calendars for symbol in symbols))
     return Terms(
         kind=contract.kind,
         frequency=contract.frequency,
@@ -70,14 +80,14 @@ def terms_of(contract: Contract, fields: tuple[str, ...], calendars: Mapping[str
         stamp=contract.stamp,
         allow_non_positive=contract.allow_non_positive,
         ranges=tuple((name, *bounds) for name, bounds in sorted(contract.ranges.items()) if name in fields),
-        timetables=tuple(timetable(kept[name], *_known(kept[name], span, names), contract.frequency) for name in names),
-        calendar_of={} if is_shared else {symbol: names.index(c.name) for symbol, c in sorted(calendars.items())},
+        timetables=tuple(timetable(own, *_known(own, span, len(kept)), contract.frequency) for own in kept),
+        calendar_of={} if is_shared else {symbol: kept.index(own) for symbol, own in sorted(calendars.items())},
         default=0 if is_shared else -1,
     )
 
 
-def _known(calendar: Calendar, span: tuple[date, date], names: list[str]) -> tuple[date, date]:
+def _known(calendar: Calendar, span: tuple[date, date], count: int) -> tuple[date, date]:
     """Cut the span to what a calendar knows, where it is one of several: its symbols lie within."""
-    if len(names) == 1:
+    if count == 1:
         return span
     return max(span[0], calendar.first or span[0]), min(span[1], calendar.last or span[1])

@@ -1,0 +1,64 @@
+"""Sessions whose bars lie beside their hours: what is missing at one end turns up beyond the other. From states alone.
+
+Kind ``clock_shift`` of the taxonomy: a wrong zone, or daylight saving applied twice or not at all, for a
+while. A symbol that is often quoted outside regular hours is not judged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from workbench.model.names import SESSION, SYMBOL
+from workbench.quality.measure import OUTSIDE
+from workbench.transform.frequency import step_minutes
+
+if TYPE_CHECKING:
+    from workbench.quality.ledger import Ledger
+
+HABIT: Final = 2
+"""A symbol with rows outside hours in one of so many of its sessions, or more, keeps other hours."""
+LEAST_MINUTES: Final = 30
+"""Clocks are off by half an hour at least."""
+ALIKE: Final = 0.2
+"""By how much of the larger one the bars missing and the bars outside may differ."""
+
+
+def shifted_sessions(ledger: Ledger) -> pl.DataFrame:
+    """Return ``symbol, session, failures``: all bars of the sessions that are shifted against their hours.
+
+    Notes
+    -----
+    A session is shifted where bars lie outside its hours, about as many are missing within, and both
+    amount to half an hour or more.
+    """
+    due, step = ledger.attendance, step_minutes(ledger.terms.frequency)
+    outside = ledger.cells([OUTSIDE]).rename({"failures": "outside"})
+    if due is None or step is None or outside.is_empty():
+        return pl.DataFrame(schema={SYMBOL: pl.String, SESSION: pl.Date, "failures": pl.Int64})
+    seen = ledger.state.days.group_by(SYMBOL).agg(pl.col("mask").bitwise_count_ones().sum().cast(pl.Int64).alias("sessions"))
+    habit = outside.group_by(SYMBOL).agg(pl.len().cast(pl.Int64).alias("often")).join(seen, on=SYMBOL)
+    rare = habit.filter(pl.col("often") * HABIT < pl.col("sessions"))
+    both = outside.join(rare, on=SYMBOL, how="semi").join(due.cells, on=[SYMBOL, SESSION], how="inner")
+    fewer, more = pl.min_horizontal("outside", "missing"), pl.max_horizontal("outside", "missing")
+    shifted = both.filter((fewer * step >= LEAST_MINUTES) & (more - fewer <= ALIKE * more))
+    bars = _bars_of(ledger)
+    return shifted.join(bars, on=[SYMBOL, SESSION], how="inner").select(
+        SYMBOL, SESSION, (pl.col("bars") - pl.col("missing") + pl.col("outside")).alias("failures")
+    )
+
+
+def _bars_of(ledger: Ledger) -> pl.DataFrame:
+    """Return ``symbol, session, bars``: how many each session of the symbols that have any outside should hold."""
+    symbols = ledger.cells([OUTSIDE])[SYMBOL].unique().drop_nulls().to_list()
+    tables = dict(zip(symbols, ledger.terms.timetable_of(symbols).tolist(), strict=True))
+    parts = [
+        pl.DataFrame({SESSION: pl.Series(table.days).cast(pl.Date), "bars": table.bars}).with_columns(
+            pl.col("bars").cast(pl.Int64), pl.lit(symbol).alias(SYMBOL)
+        )
+        for symbol, number in tables.items()
+        if number >= 0
+        for table in (ledger.terms.timetables[number],)
+    ]
+    return pl.concat(parts) if parts else pl.DataFrame(schema={SESSION: pl.Date, "bars": pl.Int64, SYMBOL: pl.String})
