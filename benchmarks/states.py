@@ -149,9 +149,7 @@ def main() -> None:
         ]
         timings = compare(floor, ways)
         show(f"{len(bars):,} bars of {bars['symbol'].n_unique()} symbols after {SESSIONS:,} sessions", timings)
-        print(
-            f"one more session, in process, warm: {timings[1].result[0]:.3f} s; a stored state: {stored / SESSIONS / 1e3:.0f} kB"
-        )
+        print(f"one more session, in process, warm: {timings[1].result[0]:.3f} s; a stored state: {stored / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":
