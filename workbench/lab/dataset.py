@@ -19,7 +19,8 @@ from workbench.lab.processing import transform
 from workbench.lab.report import sampled
 from workbench.lab.results import Arrivals, Findings, Profile, Rows, RunReport, Scored, Transformation
 from workbench.lab.run_report import write_run_report
-from workbench.lab.states import Gathered, Snapshot, gather, snapshot
+from workbench.lab.snapshots import Snapshot, snapshot
+from workbench.lab.states import Gathered, gather
 from workbench.lab.understanding import calendars_of, understand
 from workbench.lake import TableRef, receipts, scan, version_of
 from workbench.lake.run_history import read_runs

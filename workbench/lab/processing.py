@@ -11,7 +11,7 @@ import polars as pl
 from workbench.lab.arrivals import read_arrived, standard_rows
 from workbench.lab.contracts import contract_fingerprint
 from workbench.lab.fingerprint import code_fingerprint
-from workbench.lab.states import leaf_by
+from workbench.lab.snapshots import leaf_by
 from workbench.lab.understanding import understand
 from workbench.lake import Lineage, TableRef, read_raw, receipts, replace_receipts, replace_sessions, scan, version_of
 from workbench.model.errors import BadInput

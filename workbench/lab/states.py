@@ -4,157 +4,38 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import date, timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
+from workbench.lab.snapshots import EPOCH, LEAF, leaf_by, month_end
 from workbench.lake import (
     LeafBy,
     StateStore,
     TableRef,
     chunks,
-    columns_of,
-    history,
     leaf_of,
-    leaves,
-    scan,
-    version_at,
-    version_of,
 )
-from workbench.model.errors import BadInput
-from workbench.model.names import EVENT_AT, RAW_TEXT, REASON, SESSION, SYMBOL, UNREADABLE, fields_of
+from workbench.model.names import EVENT_AT, SESSION, SYMBOL, UNREADABLE
 from workbench.quality.fold import Overlap, fold
 from workbench.quality.passes import fold_all, measured, measured_chunks
 from workbench.quality.state import State, beside, empty_state, loaded, of_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
+    from datetime import date
 
     from numpy.typing import NDArray
 
-    from workbench.lake import Lake
+    from workbench.lab.snapshots import Snapshot
     from workbench.model.contract import Contract
     from workbench.quality.terms import Terms
 
-LEAF: Final = "leaf"
 LEAVES_AT_ONCE: Final = 64
-_EPOCH: Final = date(1970, 1, 1)
 _BEFORE_ALL: Final = -(2**40)
 _log = logging.getLogger("workbench")
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One version of everything that arrived of a dataset: standard rows, and rows in quarantine.
-
-    Attributes
-    ----------
-    processed, quarantine
-        Versions; the second is None where nothing had gone to quarantine.
-    leaves
-        ``leaf, key`` (a hash of what the leaf holds in both tables), ``has_quarantine``; sorted by leaf.
-    fields
-        The numeric standard columns of the table.
-    """
-
-    lake: Lake
-    contract: Contract
-    processed: int
-    quarantine: int | None
-    leaves: pl.DataFrame
-    fields: tuple[str, ...]
-
-    @property
-    def span(self) -> tuple[date, date]:
-        """The first day and the last that a row may lie on."""
-        days = self.leaves[LEAF].drop_nulls()
-        first, last = days.min(), days.max()
-        if not isinstance(first, date) or not isinstance(last, date):
-            return _EPOCH, _EPOCH
-        return first, last if leaf_by(self.contract) is LeafBy.SESSION else month_end(last)
-
-    def rows(self, cells: pl.DataFrame | None = None, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """Read rows of both tables, with ``quarantine_reason``.
-
-        Parameters
-        ----------
-        cells : DataFrame, optional
-            ``symbol`` or ``session`` or both, or ``leaf``: only rows of these; None: all.
-        columns : sequence of str, optional
-            Beside ``symbol``, ``event_at`` and ``session``; None: all.
-        """
-        parts = [self._scanned(TableRef.processed(self.contract.dataset), self.processed, cells, columns)]
-        if self.quarantine is not None:
-            parts.append(self._scanned(TableRef.quarantine(self.contract.dataset), self.quarantine, cells, columns))
-        frame = pl.concat(parts, how="diagonal_relaxed")
-        return frame if REASON in frame.columns else frame.with_columns(pl.lit(None, dtype=pl.String).alias(REASON))
-
-    def _scanned(self, table: TableRef, version: int, cells: pl.DataFrame | None, columns: Sequence[str] | None) -> pl.DataFrame:
-        rows = scan(self.lake, table, version=version)
-        there = rows.collect_schema().names()
-        wanted = (
-            there if columns is None else [n for n in dict.fromkeys([SYMBOL, EVENT_AT, SESSION, REASON, *columns]) if n in there]
-        )
-        rows = rows.select(name for name in wanted if name != RAW_TEXT)
-        if cells is None:
-            return rows.collect()
-        keyed = rows.with_columns(leaf_of(leaf_by(self.contract)).alias(LEAF)) if LEAF in cells.columns else rows
-        for key in (name for name in (SYMBOL, SESSION) if name in cells.columns):
-            known = cells[key].unique()
-            keyed = keyed.filter(pl.col(key).is_in(known.implode(), nulls_equal=True))
-        if LEAF in cells.columns:
-            first, last = cells[LEAF].min(), cells[LEAF].max()
-            near = pl.col(SESSION).is_between(first, month_end(last)) if isinstance(last, date) else pl.col(SESSION).is_null()
-            keyed = keyed.filter(near | pl.col(SESSION).is_null())
-        found = keyed.join(cells.lazy(), on=cells.columns, how="semi", nulls_equal=True).collect()
-        return found.drop(LEAF, strict=False)
-
-
-def leaf_by(contract: Contract) -> LeafBy:
-    """Return how long a leaf of a dataset is."""
-    return LeafBy.SESSION if contract.is_intraday else LeafBy.MONTH
-
-
-def month_end(day: date) -> date:
-    """Return the last day of a month."""
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-
-
-def snapshot(lake: Lake, contract: Contract, as_of: datetime | None = None) -> Snapshot:
-    """Take what was recorded of a dataset by a moment; now, where none is given.
-
-    Raises
-    ------
-    BadInput
-        Nothing had been recorded by then.
-    """
-    processed, quarantine = TableRef.processed(contract.dataset), TableRef.quarantine(contract.dataset)
-    version = version_of(lake, processed) if as_of is None else version_at(lake, processed, as_of)
-    if version is None:
-        raise BadInput(f"dataset {contract.dataset}: there are no standard rows yet; run: workbench ingest {contract.dataset}")
-    waiting = _version_by(lake, quarantine, as_of)
-    by = leaf_by(contract)
-    held = leaves(lake, processed, version, leaf_by=by).select(LEAF, pl.col("hash").alias("good"))
-    empty = pl.DataFrame(schema={LEAF: pl.Date, "bad": pl.String})
-    bad = empty if waiting is None else leaves(lake, quarantine, waiting, leaf_by=by).select(LEAF, pl.col("hash").alias("bad"))
-    both = held.join(bad, on=LEAF, how="full", coalesce=True, nulls_equal=True).sort(LEAF)
-    key = pl.concat_str(pl.col("good").fill_null("-"), pl.lit("/"), pl.col("bad").fill_null("-"))
-    table = both.select(LEAF, key.alias("key"), pl.col("bad").is_not_null().alias("has_quarantine"))
-    there = columns_of(lake, processed, version)
-    return Snapshot(lake, contract, version, waiting, table, tuple(n for n in fields_of(contract.kind) if n in there))
-
-
-def _version_by(lake: Lake, table: TableRef, as_of: datetime | None) -> int | None:
-    """Return a table's version at a moment; None where nothing had been recorded in it."""
-    if version_of(lake, table) is None:
-        return None
-    if as_of is None:
-        return version_of(lake, table)
-    return version_at(lake, table, as_of) if bool((history(lake, table)["recorded_at"] <= as_of).any()) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +121,8 @@ def _keyed(snap: Snapshot, terms: Terms) -> pl.DataFrame:
     for leaf, key in snap.leaves.select(LEAF, "key").iter_rows():
         digest = blake2b(key.encode(), digest_size=16)
         if leaf is not None:
-            first = (leaf - _EPOCH).days
-            last = first if terms.is_intraday else (month_end(leaf) - _EPOCH).days
+            first = (leaf - EPOCH).days
+            last = first if terms.is_intraday else (month_end(leaf) - EPOCH).days
             digest.update(terms.hours_fingerprint(first, last))
         keys.append(digest.hexdigest())
     return snap.leaves.with_columns(pl.Series("key", keys, dtype=pl.String))
