@@ -137,6 +137,7 @@ def test_any_range_and_symbols_are_what_their_rows_say(tmp_path: Path, contract:
     if contract is MINUTES:
         rows = [row.replace(",10,11,", f" {h}:30,10,11,", 1) for row in rows for h in (14, 15, 16)]
     rows[40] = rows[40].replace("11,9", "8,9")
+    rows += [rows[-30], rows[-50].replace(",10,11,9,", ",,,,")]
     write(tmp_path, "all.csv", rows)
     data.update()
     data.gather()
@@ -151,6 +152,15 @@ def test_any_range_and_symbols_are_what_their_rows_say(tmp_path: Path, contract:
     from workbench.quality.passes import measured
 
     assert same(evidence.state, measured(frame, evidence.terms))
+
+
+def test_symbols_of_daily_data_come_from_states(daily: Dataset) -> None:
+    """Of six months none is read for its own sake; one in which a symbol has a row twice is, for that symbol."""
+    daily.gather()
+    _, evidence, made = daily.gather(symbols=["BBB"])
+    assert (made.leaves, made.measured) == (6, ())
+    assert evidence.state.series["symbol"].to_list() == ["BBB"]
+    assert int(evidence.state.sessions["rows"].sum()) == evidence.state.rows
 
 
 def test_a_damaged_state_is_measured_again_with_a_line_in_the_log(daily: Dataset, caplog: pytest.LogCaptureFixture) -> None:

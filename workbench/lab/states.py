@@ -21,7 +21,8 @@ from workbench.lake import (
 from workbench.model.names import EVENT_AT, SESSION, SYMBOL, UNREADABLE
 from workbench.quality.fold import Overlap, fold
 from workbench.quality.passes import fold_all, measured, measured_chunks
-from workbench.quality.state import State, beside, empty_state, loaded, of_symbols
+from workbench.quality.state import State, beside, empty_state, loaded
+from workbench.quality.symbols import irregular_leaves, of_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -95,8 +96,6 @@ def gather(
     fingerprint of the terms. What is merged of all leaves is stored too, so that one more leaf is
     merged with one state and not with thousands.
     """
-    if symbols is not None and not terms.is_intraday:
-        return _of_daily_symbols(snap, terms, symbols, start, end)
     wanted = _keyed(snap, terms)
     whole, cut = _split(wanted, snap.contract, start, end)
     store = StateStore(snap.lake, snap.contract.dataset)
@@ -108,7 +107,8 @@ def gather(
             parts = _with_ends(parts, _cut_states(snap, terms, cut, start, end))
             measured_leaves += cut[LEAF].to_list()
         if symbols is not None:
-            parts = [of_symbols(part, symbols) for part in parts]
+            parts, again = _of_symbols(snap, terms, parts, symbols, _within(start, end))
+            measured_leaves += [leaf for leaf in again if leaf not in measured_leaves]
         state = fold_all(parts, terms)
     gathered = Gathered(state, len(whole) + len(cut), tuple(measured_leaves), _bounds(start, end))
     _log.info("%s: %s", snap.contract.dataset, gathered)
@@ -237,7 +237,7 @@ def _of_files(snap: Snapshot, terms: Terms, wanted: pl.DataFrame) -> State:
     days = wanted[LEAF].to_list()
     spans = [(day, month_end(day) if not terms.is_intraday else day) for day in days]
     table = TableRef.processed(snap.contract.dataset)
-    is_all = len(days) == snap.leaves[LEAF].drop_nulls().len()
+    is_all = len(days) == len(snap.leaves)
     pieces = chunks(snap.lake, table, snap.processed, columns, spans)
     keep = leaf_of(leaf_by(snap.contract)).is_in(wanted[LEAF].implode())
     try:
@@ -264,14 +264,19 @@ def _cut_states(snap: Snapshot, terms: Terms, cut: pl.DataFrame, start: date | N
     return [_between(state, day, day) for day in _day_numbers(cut[LEAF]).tolist()]
 
 
-def _of_daily_symbols(snap: Snapshot, terms: Terms, symbols: Sequence[str], start: date | None, end: date | None) -> Gathered:
-    """Measure the daily rows of some symbols: they are few, and months are of all symbols together."""
-    rows = snap.rows(pl.DataFrame({SYMBOL: list(symbols)}, schema={SYMBOL: pl.String}), columns=(*terms.fields, UNREADABLE))
-    inside = rows.filter(_within(start, end))
-    months = inside[SESSION].dt.truncate("1mo").unique().sort().to_list()
-    gathered = Gathered(measured(inside, terms), len(months), tuple(months), _bounds(start, end))
-    _log.info("%s: %s", snap.contract.dataset, gathered)
-    return gathered
+def _of_symbols(
+    snap: Snapshot, terms: Terms, parts: list[State], symbols: Sequence[str], within: pl.Expr
+) -> tuple[list[State], list[date | None]]:
+    """Return the part of some symbols, and the leaves whose states cannot tell it, measured from these symbols' rows."""
+    mine = [of_symbols(part, symbols, terms) for part in parts]
+    together = beside(mine)
+    again = irregular_leaves(together) if not terms.is_intraday else together.series[LEAF].clear()
+    if again.is_empty():
+        return mine, []
+    cells = again.to_frame(LEAF).join(pl.DataFrame({SYMBOL: list(symbols)}), how="cross")
+    rows = snap.rows(cells, columns=(*terms.fields, UNREADABLE)).filter(within)
+    new = measured(rows, terms, by_leaf=True)
+    return _in_order(together.series[LEAF].unique().sort(), again, together, new), again.to_list()
 
 
 def _bounds(start: date | None, end: date | None) -> pl.Expr | None:

@@ -136,20 +136,6 @@ class State:
         return int(self.series["rows"].sum())
 
 
-def of_symbols(sessions: State, symbols: Sequence[str]) -> State:
-    """Return the part of some symbols of states whose leaves are sessions.
-
-    Notes
-    -----
-    The counts by session are of all symbols, and are made again: a leaf of intraday data is a session.
-    """
-    wanted = pl.col("symbol").is_in(list(symbols))
-    kept = {name: frame.filter(wanted) for name, frame in sessions.frames.items() if name != "sessions"}
-    counted = kept["series"].group_by("leaf").agg(pl.col("rows", "priced", "links").sum())
-    by_session = counted.with_columns(pl.col("leaf").alias("session")).select(list(SESSIONS)).sort("leaf")
-    return State(**kept, sessions=by_session)
-
-
 def empty_state() -> State:
     """Return the identity: merged with it, every state stays as it is."""
     return State(**{name: pl.DataFrame(schema=schema) for name, schema in FRAMES.items()})
