@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from tests.quality.conftest import understood
 from workbench.calendars import calendar
+from workbench.lab.judgement import judged_by_states
 from workbench.model.contract import Contract
 from workbench.model.names import Kind
 from workbench.quality.fold import Overlap, fold, merge
+from workbench.quality.ledger import Evidence
 from workbench.quality.measure import measure
 from workbench.quality.passes import fold_all, measured, measured_chunks
 from workbench.quality.state import State, beside, empty_state
@@ -28,12 +30,13 @@ HOLIDAYS_AND_ALL = (date(2024, 1, 2), date(2024, 3, 28))
 PRICES = (10.0, 10.0, 10.0, 10.05, 9.95, 10.4, 0.33, 0.32, 13.0, 7.0, 0.0, -1.0, float("inf"), None)
 
 
-def terms_for(frequency: str) -> Terms:
-    contract = Contract(dataset="x", kind=Kind.BARS, frequency=frequency, calendar="XNYS")
-    return terms_of(contract, FIELDS, {"A": calendar("XNYS")}, HOLIDAYS_AND_ALL)
+def terms_for(frequency: str, fields: tuple[str, ...] = FIELDS, **more: Any) -> Terms:
+    contract = Contract(dataset="x", frequency=frequency, calendar="XNYS", **more)
+    return terms_of(contract, fields, {"": calendar("XNYS")}, HOLIDAYS_AND_ALL)
 
 
-DAILY, MINUTES = terms_for("1d"), terms_for("30m")
+DAILY, MINUTES, ENDS = terms_for("1d"), terms_for("30m"), terms_for("30m", stamp="end")
+TICKS = terms_for("irregular", ("price", "size"), kind=Kind.TICKS)
 
 
 def moments(frequency: str) -> list[tuple[datetime, date]]:
@@ -89,10 +92,15 @@ def same(left: State, right: State) -> bool:
     return all(left.frames[name].equals(right.frames[name], null_equal=True) for name in left.frames)
 
 
-def check_laws(frame: pl.DataFrame, terms: Terms, places: list[int], seed: int) -> None:
+def check_laws(
+    frame: pl.DataFrame, terms: Terms, places: list[int], seed: int, slots: list[tuple[datetime, date]] | None = None
+) -> None:
     kept = frame.clone()
     whole = one(frame, terms)
-    parts = [one(part.sample(fraction=1, shuffle=True, seed=seed), terms) for part in cut(frame, SLOTS[terms.frequency], places)]
+    parts = [
+        one(part.sample(fraction=1, shuffle=True, seed=seed), terms)
+        for part in cut(frame, slots or SLOTS[terms.frequency], places)
+    ]
     assert frame.equals(kept, null_equal=True)
     assert same(whole, one(frame.sample(fraction=1, shuffle=True, seed=seed), terms))
     assert same(whole, merge(empty_state(), whole, terms))
@@ -118,6 +126,35 @@ def test_daily_states_merge_to_the_same_bits(frame: pl.DataFrame, places: list[i
 def test_intraday_states_merge_to_the_same_bits(frame: pl.DataFrame, places: list[int], seed: int) -> None:
     """Cuts go through the middle of sessions, before the open and after the close."""
     check_laws(frame, MINUTES, [at for at in places if at < len(SLOTS["30m"])] or [1], seed)
+
+
+@st.composite
+def ticks(draw: st.DrawFn) -> pl.DataFrame:
+    """Draw trades of two symbols, many at one moment, some without a price or a symbol."""
+    slots = SLOTS["30m"]
+    rows = []
+    for symbol in ("A", "B", None):
+        for at in sorted(draw(st.lists(st.integers(0, len(slots) - 1), max_size=40))):
+            price, size = draw(st.sampled_from(PRICES)), draw(st.sampled_from((0.0, 1.0, 2.0, None)))
+            rows.append((symbol, *slots[at], price, size, None if symbol else "symbol_missing"))
+    schema = {
+        "symbol": pl.String,
+        "event_at": pl.Datetime("us", "UTC"),
+        "session": pl.Date,
+        "price": pl.Float64,
+        "size": pl.Float64,
+    }
+    return pl.DataFrame(rows, schema=schema | {"quarantine_reason": pl.String}, orient="row")
+
+
+@given(frame=ticks(), places=PLACES, seed=st.integers(0, 9))
+def test_ticks_that_share_a_moment_merge_to_the_same_bits(frame: pl.DataFrame, places: list[int], seed: int) -> None:
+    check_laws(frame, TICKS, places, seed, SLOTS["30m"])
+
+
+@given(frame=frames("30m"), places=PLACES)
+def test_bars_stamped_with_their_end_merge_to_the_same_bits(frame: pl.DataFrame, places: list[int]) -> None:
+    check_laws(frame, ENDS, places, 0, SLOTS["30m"])
 
 
 @given(frame=frames("30m"))
@@ -209,10 +246,14 @@ def test_any_column_gives_a_defined_state(year_bars: tuple[pl.DataFrame, Terms],
         state = fold(fold(measure(frame, terms), terms, by_leaf=True), terms)
         assert state.rows == len(frame)
         assert same(state, one(frame, terms))
+        made = judged_by_states(Evidence(state, Contract(dataset="x"), terms), lambda cells: cells).score
+        values = [*made.by_symbol["score"], *made.by_session["score"], *made.losses["points"], float(made)]
+        assert all(0 <= value <= 100 for value in values)
+        assert (made.reason == "there are no rows") == frame.is_empty()
 
 
-def test_very_many_symbols_are_one_pass(tmp_path: Path) -> None:
-    """A hundred thousand symbols of one row each: a state for each, quickly, and every one is counted."""
+def test_very_many_symbols_are_one_pass() -> None:
+    """A hundred thousand symbols of one row each: a state for each, and every one is counted."""
     count = 100_000
     moment = datetime(2024, 1, 2, 5, tzinfo=UTC)
     frame = pl.DataFrame({"symbol": [f"S{n:06d}" for n in range(count)], "event_at": [moment] * count}).with_columns(

@@ -16,7 +16,7 @@ import polars as pl
 from workbench.calendars import name_calendar
 from workbench.ingest.files import data_files, parquet_rows
 from workbench.lab.judgement import Judgement, judge
-from workbench.lab.understanding import DAILY_OR_SLOWER, Understood, understand
+from workbench.lab.understanding import Understood, understand
 from workbench.lake import file_chunks
 from workbench.model.names import EVENT_AT, SESSION, SYMBOL
 from workbench.quality.fold import Overlap
@@ -25,6 +25,7 @@ from workbench.quality.passes import measured_chunks
 from workbench.quality.timetables import terms_of
 from workbench.transform.columns import map_columns
 from workbench.transform.formats import typed_table
+from workbench.transform.frequency import DAILY_OR_SLOWER
 from workbench.transform.standardise import Arrived, Origin, standardise
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from workbench.calendars import Calendar, calendar, learn_calendar, name_calenda
 from workbench.model.contract import Contract
 from workbench.model.names import EVENT_AT, PRICES, RECEIPT, ROW, SESSION, SYMBOL, UNREADABLE, Kind, fields_of
 from workbench.quality.timetables import terms_of
-from workbench.transform.frequency import step_minutes
+from workbench.transform.frequency import DAILY_OR_SLOWER, step_minutes
 from workbench.transform.stamps import stamps_mark_ends
 from workbench.transform.standardise import OFFSET, STAMP, Arrived, place
 from workbench.transform.structure import mark_quarantine, newest_of_each_key, sort_rows
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from workbench.quality.terms import Terms
 
-DAILY_OR_SLOWER = ("1d", "1w", "1mo")
 MOST_FITS = 200
 FEW_SESSIONS = 30
 BARE = "unnamed"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import polars as pl
 
 from workbench.model.findings import Finding, Hypothesis, Severity
 from workbench.model.names import EVENT_AT, SESSION, SYMBOL
 from workbench.quality.spans import consecutive
+from workbench.quality.timetables import with_hours
 from workbench.transform.frequency import step_minutes
 
 if TYPE_CHECKING:
@@ -39,19 +39,11 @@ def missing_sessions(ledger: Ledger) -> Iterator[Finding]:
 
 
 def _positions(absent: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """Say which of its calendar's sessions each absent one is."""
-    terms = ledger.terms
-    symbols = absent[SYMBOL].unique().to_list()
-    tables = dict(zip(symbols, terms.timetable_of(symbols).tolist(), strict=True))
-    due = ledger.attendance.sessions if ledger.attendance is not None else pl.Series(SESSION, [], dtype=pl.Date)
-    if not terms.timetables:
-        return absent.join(due.to_frame(SESSION).with_row_index("position"), on=SESSION, how="left")
-    days = [
-        pl.DataFrame({SESSION: pl.Series(t.days).cast(pl.Date), "table": n}).with_row_index("position")
-        for n, t in enumerate(terms.timetables)
-    ]
-    table = pl.col(SYMBOL).replace_strict(tables, return_dtype=pl.Int32) if tables else pl.lit(0, dtype=pl.Int32)
-    return absent.with_columns(table.alias("table")).join(pl.concat(days), on=["table", SESSION], how="left")
+    """Say which of its calendar's sessions, or of all periods, each absent one is."""
+    if ledger.terms.timetables or ledger.attendance is None:
+        return with_hours(absent.drop("bars"), ledger.terms)
+    periods = ledger.attendance.sessions.to_frame(SESSION).with_row_index("position")
+    return absent.join(periods, on=SESSION, how="left")
 
 
 def short_cells(ledger: Ledger) -> pl.DataFrame:
@@ -82,7 +74,8 @@ def _gaps(short: pl.DataFrame, rows: pl.DataFrame, step: int, ledger: Ledger) ->
     """Return ``symbol, start, end, rows`` of the holes between neighbouring bars of one session, its edges included."""
     width = timedelta(minutes=step)
     first, last = (width, timedelta(0)) if ledger.terms.stamp == "end" else (timedelta(0), -width)
-    edges = _hours(short, ledger).with_columns((pl.col("open_at") + first).alias("from"), (pl.col("close_at") + last).alias("to"))
+    bounds_of = [(pl.col("open_at") + first).alias("from"), (pl.col("close_at") + last).alias("to")]
+    edges = with_hours(short, ledger.terms).select(SYMBOL, SESSION, *bounds_of)
     priced = pl.any_horizontal(pl.col(name).is_not_null() for name in ledger.terms.prices)
     inside = rows.filter(priced).join(edges, on=[SYMBOL, SESSION], how="inner").filter(pl.col(EVENT_AT).is_between("from", "to"))
     bounds = [
@@ -103,17 +96,3 @@ def _gaps(short: pl.DataFrame, rows: pl.DataFrame, step: int, ledger: Ledger) ->
     return holes.filter(count > 0).select(
         SYMBOL, (pl.col("before") + width).alias("start"), (pl.col("after") - width).alias("end"), count.alias("rows")
     )
-
-
-def _hours(short: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """Say from when to when each cell's session is open."""
-    symbols = short[SYMBOL].unique().to_list()
-    tables = dict(zip(symbols, ledger.terms.timetable_of(symbols).tolist(), strict=True))
-    moment = pl.Datetime("us", "UTC")
-    hours = pl.concat([
-        pl.DataFrame({SESSION: pl.Series(t.days).cast(pl.Date), "table": np.full(len(t.days), n, dtype=np.int32),
-                      "open_at": pl.Series(t.opens).cast(moment), "close_at": pl.Series(t.closes).cast(moment)})
-        for n, t in enumerate(ledger.terms.timetables)
-    ])  # fmt: skip
-    table = pl.col(SYMBOL).replace_strict(tables, return_dtype=pl.Int32).alias("table")
-    return short.with_columns(table).join(hours, on=["table", SESSION], how="inner").drop("table", "missing")

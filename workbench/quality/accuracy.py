@@ -13,6 +13,7 @@ from workbench.quality.outcome import Outcome, by_symbol, counted, not_applicabl
 from workbench.quality.rescaled import rescaled_cells
 from workbench.quality.rules import EMPTY, IMPOSSIBLE, NEGATIVE, SILENT, SILENT_MOVE, UNREADABLE, ZERO
 from workbench.quality.spread import over_sessions
+from workbench.transform.frequency import DAILY_OR_SLOWER
 
 if TYPE_CHECKING:
     from workbench.quality.ledger import Ledger
@@ -22,7 +23,6 @@ NO_PRICE = "no row holds the price that stands for it"
 NO_SCALE = "prices go through zero: there is no relative scale to judge a jump by"
 USUALLY_SILENT = 20
 """A symbol that lacks volume in one of so many rows, or more, is not judged by its volume."""
-DAILY_OR_SLOWER = ("1d", "1w", "1mo")
 
 
 def statistical_bounds(ledger: Ledger) -> Outcome:

@@ -12,6 +12,7 @@ from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.measure import STRAY
 from workbench.quality.seams import SHORT
 from workbench.quality.state import arrays
+from workbench.quality.timetables import with_hours
 from workbench.transform.frequency import step_minutes
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _of_timetables(state: State, series: pl.DataFrame, tables: NDArray[np.int64]
     gone, clipped = pl.concat(absent), pl.concat(edges)
     sessions = pl.concat(by_session).with_columns(pl.col(SESSION).cast(pl.Int32).cast(pl.Date))
     sessions = sessions.filter(pl.col("symbols") > 0).group_by(SESSION).agg(pl.col("expected").sum()).sort(SESSION)
-    cells = pl.concat([gone.select(SYMBOL, SESSION, pl.col("bars").alias("missing")), _short(state, series, tables, terms),
+    cells = pl.concat([gone.select(SYMBOL, SESSION, pl.col("bars").alias("missing")), _short(state, terms),
                        clipped.select(SYMBOL, SESSION, "missing")])  # fmt: skip
     symbols = series.select(SYMBOL, pl.Series("expected", due))
     return _summed(symbols, sessions, cells, clipped, gone)
@@ -174,19 +175,10 @@ def _months_of(table: Timetable) -> pl.DataFrame:
     return days.group_by(pl.col("day").dt.truncate("1mo").alias("month")).agg(bit.cast(pl.UInt32).bitwise_or().alias("mask"))
 
 
-def _short(state: State, series: pl.DataFrame, tables: NDArray[np.int64], terms: Terms) -> pl.DataFrame:
+def _short(state: State, terms: Terms) -> pl.DataFrame:
     """Return how many bars the sessions lack that are there, but not whole; a symbol's first and last are apart."""
-    short = state.counts.filter(pl.col("what") == SHORT).select(SYMBOL, SESSION, "count")
-    if short.is_empty():
-        return pl.DataFrame(schema=CELLS)
-    number = pl.DataFrame({SYMBOL: series[SYMBOL], "table": tables})
-    schema = {"table": pl.Int64, SESSION: pl.Int32, "bars": pl.Int64}
-    tables_of = [
-        pl.DataFrame({"table": n, SESSION: t.days, "bars": t.bars}, schema=schema) for n, t in enumerate(terms.timetables)
-    ]
-    hours = pl.concat(tables_of).with_columns(pl.col(SESSION).cast(pl.Date))
-    known = short.join(number, on=SYMBOL).join(hours, on=["table", SESSION])
-    return known.select(SYMBOL, SESSION, (pl.col("bars") - pl.col("count")).clip(0).alias("missing"))
+    short = with_hours(state.counts.filter(pl.col("what") == SHORT).select(SYMBOL, SESSION, "count"), terms)
+    return short.select(SYMBOL, SESSION, (pl.col("bars") - pl.col("count")).clip(0).alias("missing"))
 
 
 def _clipped(

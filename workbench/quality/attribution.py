@@ -10,6 +10,7 @@ import polars as pl
 
 from workbench.model.checks import CheckResult, Verdict
 from workbench.model.names import SESSION, SYMBOL
+from workbench.quality.outcome import FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 By = Literal["check", "symbol", "session"]
 BYS: Final[tuple[By, ...]] = ("check", "symbol", "session")
-CELLS: Final = {SYMBOL: pl.String, SESSION: pl.Date, "failures": pl.Int64}
 
 
 def attribution(score: Score, by: By) -> dict[str | date | None, Fraction]:
@@ -134,8 +134,8 @@ def _share_with(then: CheckResult, now: CheckResult) -> Fraction:
 
 def _cells(result: CheckResult | None) -> pl.DataFrame:
     if result is None or result.where is None:
-        return pl.DataFrame(schema=CELLS)
-    return result.where.cells.select(list(CELLS)).cast(CELLS)  # type: ignore[arg-type]
+        return pl.DataFrame(schema=FAILURES)
+    return result.where.cells.select(list(FAILURES)).cast(FAILURES)  # type: ignore[arg-type]
 
 
 def _difference(then: CheckResult | None, now: CheckResult | None) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import polars as pl
 from workbench.model.checks import Where
 from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.attendance import Attendance, attendance, days_of_masks, seen_days
+from workbench.quality.outcome import FAILURES
 from workbench.quality.rescaled import rescaled_stretches
 from workbench.quality.rules import UNPRICED
 from workbench.quality.shifted import shifted_sessions
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from workbench.quality.terms import Terms
 
 CELL: Final = (SYMBOL, SESSION)
-FAILURES: Final = {SYMBOL: pl.String, SESSION: pl.Date, "failures": pl.Int64}
 
 
 @dataclass(frozen=True, slots=True)

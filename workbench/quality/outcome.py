@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -13,6 +13,10 @@ from workbench.model.names import SESSION, SYMBOL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+FAILURES: Final = {SYMBOL: pl.String, SESSION: pl.Date, "failures": pl.Int64}
+"""Cells in which something failed, as a frame."""
 
 
 @dataclass(frozen=True, slots=True)

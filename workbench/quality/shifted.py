@@ -12,6 +12,8 @@ import polars as pl
 
 from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.measure import OUTSIDE
+from workbench.quality.outcome import FAILURES
+from workbench.quality.timetables import with_hours
 from workbench.transform.frequency import step_minutes
 
 if TYPE_CHECKING:
@@ -36,29 +38,12 @@ def shifted_sessions(ledger: Ledger) -> pl.DataFrame:
     due, step = ledger.attendance, step_minutes(ledger.terms.frequency)
     outside = ledger.cells([OUTSIDE]).rename({"failures": "outside"})
     if due is None or step is None or outside.is_empty():
-        return pl.DataFrame(schema={SYMBOL: pl.String, SESSION: pl.Date, "failures": pl.Int64})
+        return pl.DataFrame(schema=FAILURES)
     seen = ledger.state.days.group_by(SYMBOL).agg(pl.col("mask").bitwise_count_ones().sum().cast(pl.Int64).alias("sessions"))
     habit = outside.group_by(SYMBOL).agg(pl.len().cast(pl.Int64).alias("often")).join(seen, on=SYMBOL)
     rare = habit.filter(pl.col("often") * HABIT < pl.col("sessions"))
     both = outside.join(rare, on=SYMBOL, how="semi").join(due.cells, on=[SYMBOL, SESSION], how="inner")
     fewer, more = pl.min_horizontal("outside", "missing"), pl.max_horizontal("outside", "missing")
     shifted = both.filter((fewer * step >= LEAST_MINUTES) & (more - fewer <= ALIKE * more))
-    bars = _bars_of(ledger)
-    return shifted.join(bars, on=[SYMBOL, SESSION], how="inner").select(
-        SYMBOL, SESSION, (pl.col("bars") - pl.col("missing") + pl.col("outside")).alias("failures")
-    )
-
-
-def _bars_of(ledger: Ledger) -> pl.DataFrame:
-    """Return ``symbol, session, bars``: how many each session of the symbols that have any outside should hold."""
-    symbols = ledger.cells([OUTSIDE])[SYMBOL].unique().drop_nulls().to_list()
-    tables = dict(zip(symbols, ledger.terms.timetable_of(symbols).tolist(), strict=True))
-    parts = [
-        pl.DataFrame({SESSION: pl.Series(table.days).cast(pl.Date), "bars": table.bars}).with_columns(
-            pl.col("bars").cast(pl.Int64), pl.lit(symbol).alias(SYMBOL)
-        )
-        for symbol, number in tables.items()
-        if number >= 0
-        for table in (ledger.terms.timetables[number],)
-    ]
-    return pl.concat(parts) if parts else pl.DataFrame(schema={SESSION: pl.Date, "bars": pl.Int64, SYMBOL: pl.String})
+    bars = with_hours(shifted, ledger.terms)
+    return bars.select(SYMBOL, SESSION, (pl.col("bars") - pl.col("missing") + pl.col("outside")).alias("failures"))

@@ -124,12 +124,12 @@ def standing_prices(links: Links, parts: Parts, names: pl.Series, terms: Terms) 
     count = len(parts)
     return frame_of(runs, RUNS) if len(kept) else pl.DataFrame(schema=RUNS), {
         "repeats": np.bincount(links.part[repeats], minlength=count),
-        "head_repeats": _spread(count, part[head], length[head], 0), "head_trades": _spread(count, part[head], trades[head], 0),
-        "head_end_at": _spread(count, part[head], links.at[end[head]], NEVER),
-        "head_end_session": _spread(count, part[head], links.session[end[head]], NO_DAY),
-        "tail_repeats": _spread(count, part[tail], length[tail], 0), "tail_trades": _spread(count, part[tail], trades[tail], 0),
-        "tail_start_at": _spread(count, part[tail], links.at[start[tail]], NEVER),
-        "tail_start_session": _spread(count, part[tail], links.session[start[tail]], NO_DAY),
+        "head_repeats": _by_part(count, part[head], length[head], 0), "head_trades": _by_part(count, part[head], trades[head], 0),
+        "head_end_at": _by_part(count, part[head], links.at[end[head]], NEVER),
+        "head_end_session": _by_part(count, part[head], links.session[end[head]], NO_DAY),
+        "tail_repeats": _by_part(count, part[tail], length[tail], 0), "tail_trades": _by_part(count, part[tail], trades[tail], 0),
+        "tail_start_at": _by_part(count, part[tail], links.at[start[tail]], NEVER),
+        "tail_start_session": _by_part(count, part[tail], links.session[start[tail]], NO_DAY),
     }  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def _trades(links: Links, at: Positions, terms: Terms) -> NDArray[np.int64]:
     return traded
 
 
-def _spread(count: int, part: NDArray[np.int32], values: NDArray[Any], otherwise: int) -> NDArray[Any]:
+def _by_part(count: int, part: NDArray[np.int32], values: NDArray[Any], otherwise: int) -> NDArray[Any]:
     """Put values at their parts."""
     found = np.full(count, otherwise, dtype=values.dtype)
     found[part] = values

@@ -8,11 +8,10 @@ import polars as pl
 
 from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.attendance import days_of_masks
+from workbench.quality.outcome import FAILURES
 
 if TYPE_CHECKING:
     from workbench.quality.state import State
-
-FAILURES = {SYMBOL: pl.String, SESSION: pl.Date, "failures": pl.Int64}
 
 
 def over_sessions(runs: pl.DataFrame, state: State) -> pl.DataFrame:

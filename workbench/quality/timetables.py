@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
     from workbench.calendars import Calendar
     from workbench.model.contract import Contract
+
+
+_HOURS: Final[dict[str, Any]] = {
+    "session": pl.Date, "table": pl.Int64, "position": pl.Int64, "bars": pl.Int64,
+    "open_at": pl.Datetime("us", "UTC"), "close_at": pl.Datetime("us", "UTC"),
+}  # fmt: skip
 
 
 def timetable(calendar: Calendar, first: date, last: date, frequency: str) -> Timetable:
@@ -45,6 +51,36 @@ def timetable(calendar: Calendar, first: date, last: date, frequency: str) -> Ti
         closes=table["close_at"].to_physical().fill_null(NEVER).to_numpy(),
         bars=table["bars"].to_numpy(),
     )
+
+
+def with_hours(cells: pl.DataFrame, terms: Terms) -> pl.DataFrame:
+    """Put beside each symbol's session which of its timetable's it is, and what that says of it.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        ``symbol, session``, and whatever else.
+    terms : Terms
+
+    Returns
+    -------
+    DataFrame
+        With ``position``, ``bars`` (Int64) and ``open_at, close_at`` (UTC); without the rows that are no
+        session of their symbol.
+    """
+    symbols = cells["symbol"].unique().to_list()
+    tables = pl.DataFrame(
+        {"symbol": symbols, "table": terms.timetable_of(symbols)}, schema={"symbol": pl.String, "table": pl.Int64}
+    )
+    hours = pl.concat([pl.DataFrame(schema=_HOURS), *(_hours(number, table) for number, table in enumerate(terms.timetables))])
+    placed = cells.join(tables, on="symbol", how="left", nulls_equal=True, maintain_order="left")
+    return placed.join(hours, on=["table", "session"], how="inner", maintain_order="left").drop("table")
+
+
+def _hours(number: int, table: Timetable) -> pl.DataFrame:
+    columns = {"session": table.days, "table": number, "position": np.arange(len(table.days)), "bars": table.bars,
+               "open_at": table.opens, "close_at": table.closes}  # fmt: skip
+    return pl.DataFrame(columns).cast(pl.Schema(_HOURS))
 
 
 def terms_of(

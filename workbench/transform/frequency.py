@@ -7,6 +7,7 @@ import polars as pl
 from workbench.model.names import SYMBOL
 
 DAY = 86_400_000_000
+DAILY_OR_SLOWER = ("1d", "1w", "1mo")
 _REGULAR_SHARE = 0.5
 _CALENDAR_STEPS = ((1, 4, "1d"), (5, 10, "1w"), (26, 35, "1mo"))
 
