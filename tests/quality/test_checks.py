@@ -118,9 +118,9 @@ def test_freshness_counts_from_the_first_close_that_is_missing(year: pl.DataFram
 
 def test_a_reference_is_compared_cell_by_cell(year: pl.DataFrame, judged: Judge) -> None:
     twin = understood(year).frame
-    same = judged(year, reference=twin)
+    same = judged(year, references={"twin": twin})
     assert {checks(same)[n] for n in ("reference_agreement", "reference_correlation", "reference_rmse")} == {Verdict.PASS}
-    other = judged(at(50, close=150.0, high=151.0)(year), reference=twin)
+    other = judged(at(50, close=150.0, high=151.0)(year), references={"twin": twin})
     result = next(c.result for c in other.score.checks if c.result.name == "reference_agreement")
     assert (result.failures, result.total) == (2, len(year) * 4)
 

@@ -97,7 +97,7 @@ def test_one_ruined_symbol_shows_among_many(judged: Judge) -> None:
 def test_a_check_that_cannot_run_is_an_error_and_never_passes(year: pl.DataFrame) -> None:
     seen = understood(year)
     broken = pl.DataFrame({"symbol": ["AAA"], "session": [date(2023, 1, 3)], "close": ["text"]})
-    made = judged_rows(seen, reference=broken).score
+    made = judged_rows(seen, references={"broken": broken}).score
     verdicts = {check.result.name: check.result.verdict for check in made.checks}
     assert verdicts["reference_agreement"] is Verdict.ERROR
     assert made.value <= 80

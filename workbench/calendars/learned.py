@@ -15,6 +15,7 @@ import numpy as np
 from workbench.calendars.around_the_clock import weekdays
 from workbench.calendars.calendar import Calendar, day_of, days_of, whole_days, within
 from workbench.calendars.holidays import NEVER, HolidayRule, dates_of, every_rule
+from workbench.calendars.table import calendar
 from workbench.model.errors import BadInput
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ MAX_CHANCE: Final = 1e-4
 TRIED_AT_ONCE: Final = 50
 USUAL_SHARE: Final = 0.5
 MAX_HOLIDAYS: Final = 40
+EXCHANGES: Final = ("XNYS", "XLON")
+FOLLOWS: Final = 0.5
 
 
 def learn_calendar(dates: pl.Series) -> Calendar:
@@ -58,7 +61,8 @@ def learn_calendar(dates: pl.Series) -> Calendar:
     usual = _usual_weekdays(seen)
     span = np.arange(seen[0], seen[-1] + 1, dtype=np.int32)
     expected = span[np.isin(weekdays(span), usual)]
-    return Calendar(LEARNED, "UTC", Ruled(tuple(usual), _holidays(expected, seen)))
+    ruled = Ruled(tuple(usual), _holidays(expected, seen))
+    return Calendar(LEARNED, "UTC", replace(ruled, closed=_closed_with_exchanges(ruled, expected, seen)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +71,15 @@ class Ruled:
 
     usual: tuple[int, ...]
     holidays: tuple[HolidayRule, ...]
+    closed: tuple[int, ...] = ()
+    """Further days (since 1970) on which nothing came, and an exchange whose holidays the publisher keeps was closed too."""
 
     def days(self, start: date, end: date) -> NDArray[np.int32]:
         """Return the usual weekdays that are no holiday."""
         every = np.arange(np.datetime64(start), np.datetime64(end) + 1).astype(np.int32)
         # A holiday of the next January may be kept in December.
         closed = [rule.days(start.year - 1, end.year + 1) for rule in self.holidays]
-        kept = np.isin(weekdays(every), self.usual)
+        kept = np.isin(weekdays(every), self.usual) & ~np.isin(every, self.closed)
         if closed:
             kept &= ~np.isin(every, np.concatenate(closed))
         return within(every[kept], start, end)
@@ -81,6 +87,29 @@ class Ruled:
     def schedule(self, start: date, end: date) -> pl.DataFrame:
         """Return whole UTC days."""
         return whole_days(self.days(start, end))
+
+
+def _closed_with_exchanges(ruled: Ruled, expected: NDArray[np.int32], seen: NDArray[np.int32]) -> tuple[int, ...]:
+    """Return days on which nothing came and an exchange that the publisher follows was closed, or closed early.
+
+    Notes
+    -----
+    A publisher follows an exchange if at least ``FOLLOWS`` of the days it keeps by rule are holidays there. Most
+    publishers of prices do: what they publish is traded somewhere.
+    """
+    first, last = day_of(expected[0]), day_of(expected[-1])
+    by_rule = np.setdiff1d(expected, ruled.days(first, last))
+    absent = np.setdiff1d(np.setdiff1d(expected, by_rule), seen)
+    if not len(absent) or not len(by_rule):
+        return ()
+    found: list[NDArray[np.int32]] = []
+    for name in EXCHANGES:
+        schedule = calendar(name).schedule(first, last)
+        hours = schedule["close_at"] - schedule["open_at"]
+        whole = days_of(schedule["session"].filter(hours >= hours.median()))
+        if np.isin(by_rule, whole, invert=True).mean() >= FOLLOWS:
+            found.append(np.setdiff1d(absent, whole))
+    return tuple(np.unique(np.concatenate(found)).tolist()) if found else ()
 
 
 def _usual_weekdays(seen: NDArray[np.int32]) -> list[int]:

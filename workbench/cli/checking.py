@@ -20,7 +20,12 @@ def check(
     contract: Annotated[Path | None, typer.Option("--contract", help="What the data promises (TOML).")] = None,
     calendar: Annotated[str | None, typer.Option("--calendar", help="XNYS, XLON, …, 24/7, 24/5, learned.")] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help="Judge at this moment; nothing after it is used.")] = None,
-    reference: Annotated[Path | None, typer.Option("--reference", help="A second opinion to compare with.")] = None,
+    reference: Annotated[
+        list[Path] | None, typer.Option("--reference", help="Another source to compare with; several, most trusted first.")
+    ] = None,
+    previous: Annotated[
+        Path | None, typer.Option("--previous", help="What the same source said before; see what it changed.")
+    ] = None,
     min_score: Annotated[float | None, typer.Option("--min-score", min=0, max=100, help="Exit 1 below this score (85).")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when anything was found.")] = False,
 ) -> None:
@@ -30,7 +35,10 @@ def check(
     from workbench.lab.report import write_check_report
 
     terms = None if contract is None else read_contract(contract)
-    checked = check_data(paths, contract=terms, calendar=calendar, as_of=moment(as_of, "--as-of"), reference=reference)
+    others = {path.name: path for path in reference or []}
+    checked = check_data(
+        paths, contract=terms, calendar=calendar, as_of=moment(as_of, "--as-of"), reference=others, previous=previous
+    )
     if report is not None:
         write_check_report(checked, report)
     document = checked.to_json()

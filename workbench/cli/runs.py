@@ -132,14 +132,14 @@ def score(
 
     data = open_lab(lab)[dataset]
     which = {"start": start, "end": end, "symbols": symbols, "fresh": fresh}
-    scored = data.score(as_of=moment(as_of, "--as-of"), findings=False, **which)
+    scored = data.score(as_of=moment(as_of, "--as-of"), **which)
     typer.echo(f"{dataset}: {scored.judgement.gathered}", err=True)
     document = {"schema": "workbench.score/1", "dataset": dataset, **scored.to_json(), "alarms": alarm_documents(scored.score)}
     if explain:
         document["losses"] = losses(scored.score)
     if since:
         document["since"] = compare(
-            data.score(as_of=moment(since, "--since"), findings=False, timely=as_of is not None, **which), scored
+            data.score(as_of=moment(since, "--since"), timely=as_of is not None, **which), scored
         ).to_json()
     if json:
         print_json(document)

@@ -46,7 +46,7 @@ def source_files(root: Path, contract: Contract, session: date | None) -> list[t
         The contract names no source, or none of its paths matches a file.
     """
     found: list[tuple[str, Path]] = []
-    for source in contract.sources:
+    for source in (source for source in contract.sources if source.role == "primary"):
         if "{session}" in source.path and session is None:
             pattern = source.path.replace("{session}", "*")
         else:

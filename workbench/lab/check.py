@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, REASON
 from workbench.quality.ledger import Evidence
 from workbench.quality.passes import measured
-from workbench.quality.second_opinion import compared
+from workbench.quality.sources.opinion import compared
+from workbench.quality.sources.vintages import restated
 from workbench.transform.formats import from_pandas, typed_table
 from workbench.transform.standardise import Origin, standardise
 
@@ -105,7 +107,8 @@ def check(
     contract: Contract | None = None,
     calendar: str | None = None,
     as_of: datetime | None = None,
-    reference: Checkable | None = None,
+    reference: Checkable | Mapping[str, Checkable] | None = None,
+    previous: Checkable | None = None,
 ) -> Checked:
     """Check market data that nobody has described.
 
@@ -119,8 +122,10 @@ def check(
         An exchange_calendars name, ``24/7``, ``24/5`` or ``learned``.
     as_of : datetime, optional
         With a zone. Timeliness is judged at this moment, and nothing after it is used.
-    reference : path or frame, optional
-        A second opinion to compare with.
+    reference : path or frame, or mapping of name to path or frame, optional
+        A second opinion to compare with, or several, in order of trust.
+    previous : path or frame, optional
+        What the same source said before: what it has changed since is looked at.
 
     Returns
     -------
@@ -138,7 +143,7 @@ def check(
     >>> wb.check(pl.DataFrame({"date": days, "close": [10.0, 10.1, -1.0, 10.2]})).findings[0].kind
     'non_positive'
     """
-    if reference is None and (files := large_files(_paths(data))):
+    if reference is None and previous is None and (files := large_files(_paths(data))):
         large = judged_files(files, contract, calendar, as_of)
         if large is not None:
             return Checked(tuple(str(path) for path in _paths(data)), large[0], large[1], as_of, large[2])
@@ -147,13 +152,36 @@ def check(
     frame, left_out = _known_by(understood.frame, as_of)
     if frame.is_empty():
         raise BadInput(f"{', '.join(paths)[:200]}: no rows at or before {as_of:%Y-%m-%dT%H:%MZ}; choose a later --as-of")
-    second = (
-        None if reference is None else trusted_rows(_understood(_tables(reference)[1], None, calendar or understood.calendar))
-    )
-    return Checked(paths, understood, judged_rows(understood.of(frame), now=as_of, reference=second), as_of, left_out)
+    others = {name: _other(data, understood) for name, data in _references(reference).items()}
+    before = None if previous is None else _other(previous, understood)
+    judgement = judged_rows(understood.of(frame), now=as_of, references=others, previous=before)
+    return Checked(paths, understood, judgement, as_of, left_out)
 
 
-def judged_rows(understood: Understood, *, now: datetime | None = None, reference: pl.DataFrame | None = None) -> Judgement:
+def _references(reference: Checkable | Mapping[str, Checkable] | None) -> dict[str, Checkable]:
+    """Name every source that the data is compared with."""
+    if reference is None:
+        return {}
+    if isinstance(reference, Mapping):
+        return {str(name): data for name, data in reference.items()}
+    paths = _paths(reference)
+    return {Path(paths[0]).stem if len(paths) == 1 else "reference": reference}
+
+
+def _other(data: Checkable, seen: Understood) -> pl.DataFrame:
+    """Read another source as the data was read: the same calendar, and the same clock for stamps without one."""
+    arrived = standardise(_origins(_tables(data)[1]))
+    told = {"kind": arrived.kind, "frequency": arrived.frequency, "timezone": seen.timezone, "stamp": seen.contract.stamp}
+    return trusted_rows(understand(arrived, seen.contract.model_copy(update=told), seen.calendar))
+
+
+def judged_rows(
+    understood: Understood,
+    *,
+    now: datetime | None = None,
+    references: Mapping[str, pl.DataFrame] | None = None,
+    previous: pl.DataFrame | None = None,
+) -> Judgement:
     """Measure and judge rows that are at hand.
 
     Parameters
@@ -161,8 +189,10 @@ def judged_rows(understood: Understood, *, now: datetime | None = None, referenc
     understood : Understood
     now : datetime, optional
         UTC; the moment timeliness is judged at.
-    reference : DataFrame, optional
-        Standard rows of a second opinion.
+    references : mapping of name to DataFrame, optional
+        Standard rows of other sources, in order of trust.
+    previous : DataFrame, optional
+        Standard rows of an earlier vintage.
     """
     frame, contract = understood.frame, understood.contract
     terms = understood.terms(now)
@@ -172,7 +202,8 @@ def judged_rows(understood: Understood, *, now: datetime | None = None, referenc
         contract=contract,
         terms=terms,
         now=now,
-        opinion=None if reference is None else lambda: compared(frame, reference, terms, limits),
+        opinion=(lambda: compared(frame, references, terms, limits)) if references else None,
+        vintages=None if previous is None else lambda: restated(frame, previous, terms),
         out_of_order=understood.out_of_order,
     )
     return judge(evidence, lambda cells: frame.join(cells, on=cells.columns, how="semi", nulls_equal=True))

@@ -24,11 +24,12 @@ from workbench.lab.states import Gathered, gather
 from workbench.lab.understanding import calendars_of, understand
 from workbench.lake import TableRef, receipts, scan, version_of
 from workbench.lake.run_history import read_runs
+from workbench.model.contract import Reference
 from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, PRICES, REASON, SESSION, SYMBOL
 from workbench.quality.ledger import Evidence
 from workbench.quality.profile import column_profile, log_returns, missing_by_month, symbol_profile
-from workbench.quality.second_opinion import Opinion, compared
+from workbench.quality.sources.opinion import Opinion, compared
 from workbench.quality.timetables import terms_of
 from workbench.transform.standardise import Origin, standardise
 
@@ -217,20 +218,28 @@ class Dataset:
     def _opinion(
         self, snap: Snapshot, terms: Terms, within: pl.Expr | None, symbols: Sequence[str] | None
     ) -> Callable[[], Opinion | None] | None:
-        """Return what compares the rows with the contract's reference, when a check asks for it."""
-        limits = self.contract.reference
-        if limits is None:
+        """Return what compares the rows with the contract's other sources, when a check asks for it."""
+        limits = self.contract.reference or Reference()
+        others = {source.name: source.path for source in self.contract.sources if source.role == "reference"}
+        if limits.path:
+            others = {Path(limits.path).stem: limits.path, **others}
+        if not others:
             return None
 
         def compare() -> Opinion | None:
-            origins = [Origin(table) for table in read_paths([self.root / limits.path])]
-            arrived = standardise(origins, kind=self.contract.kind, frequency=self.contract.frequency)
-            reference = understand(arrived, None, self.contract.calendar).frame.filter(pl.col(REASON).is_null())
             wanted = None if symbols is None else pl.DataFrame({SYMBOL: list(symbols)})
-            rows = snap.rows(wanted, columns=terms.prices)
-            return compared(rows if within is None else rows.filter(within), reference, terms, limits)
+            rows = snap.rows(wanted, columns=(*terms.prices, *terms.sizes))
+            references = {name: self._reference_rows(path) for name, path in others.items()}
+            return compared(rows if within is None else rows.filter(within), references, terms, limits)
 
         return compare
+
+    def _reference_rows(self, path: str) -> pl.DataFrame:
+        """Read another source of the same data: its trusted rows, on their place in time."""
+        files = sorted(self.root.glob(path)) if any(c in path for c in "*?[") else [self.root / path]
+        origins = [Origin(table) for table in read_paths(files)]
+        arrived = standardise(origins, kind=self.contract.kind, frequency=self.contract.frequency)
+        return understand(arrived, None, self.contract.calendar).frame.filter(pl.col(REASON).is_null())
 
     def judge(self, *, findings: bool = True, **which: Any) -> Judgement:
         """Check, score and (if asked for) find; ``which`` is as for :meth:`gather`.

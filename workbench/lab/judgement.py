@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from workbench.model.checks import Verdict
 from workbench.model.names import SESSION
 from workbench.quality.catalogue import run_checks
 from workbench.quality.drift import drift
-from workbench.quality.findings import find, worth_looking_at
+from workbench.quality.findings import find, with_sources, worst_first
 from workbench.quality.ledger import Ledger
 from workbench.quality.score import score
 
@@ -68,16 +69,19 @@ def judge(evidence: Evidence, look: Look) -> Judgement:
     look : callable
         ``symbol, session`` to all rows that arrived of them. Only suspicious ones are asked for.
     """
-    made = judged_by_states(evidence, look)
-    cells, undescribed = worth_looking_at(made.ledger)
-    if undescribed:
-        _log.warning("%d sessions of symbols with failures are counted, but not described one by one", undescribed)
-    findings, incidents, explained = find(made.ledger, look(cells))
-    return replace(made, findings=findings, incidents=incidents, explained=explained, undescribed=undescribed)
+    ledger = Ledger(evidence)
+    found = find(ledger, look)
+    if found.undescribed:
+        _log.warning("%d sessions of symbols with failures are counted, but not described one by one", found.undescribed)
+    ledger.faults, ledger.failure = found.faults, found.failure
+    results = run_checks(ledger)
+    found = with_sources(found, ledger, {result.name for result in results if result.verdict is not Verdict.ERROR})
+    made = score(results, ledger.rows, evidence.contract.score)
+    return Judgement(ledger, look, made, found.findings, found.incidents, found.explained, undescribed=found.undescribed)
 
 
 def judged_by_states(evidence: Evidence, look: Look) -> Judgement:
-    """Check and score, and find nothing: no row is looked at again."""
+    """Check and score what states tell alone: no row is looked at again, and no detector heard."""
     ledger = Ledger(evidence)
     made = score(run_checks(ledger), ledger.rows, evidence.contract.score)
     return Judgement(ledger, look, made, (), (), ())
@@ -96,5 +100,4 @@ def against_its_past(judgement: Judgement, session: date) -> Judgement:
     fallen = None if own.is_empty() else drift(scores, session, own["score"][0], rows=own["rows"][0])
     if fallen is None or any(finding.id == fallen.id for finding in judgement.findings):
         return judgement
-    worst_first = sorted((*judgement.findings, fallen), key=lambda f: (-f.severity.rank, -f.confidence, -f.rows))
-    return replace(judgement, findings=tuple(worst_first))
+    return replace(judgement, findings=worst_first((*judgement.findings, fallen)))

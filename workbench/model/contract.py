@@ -48,10 +48,14 @@ class Storage(_Part):
 
 
 class Source(_Part):
-    """Where data comes from, most trusted source first. ``path`` may hold a glob."""
+    """Where data comes from, most trusted source first. ``path`` may hold a glob.
+
+    A source whose ``role`` is ``reference`` is compared with, and never becomes part of the dataset.
+    """
 
     name: Annotated[str, Field(pattern=DATASET_PATTERN)]
     path: str
+    role: Literal["primary", "reference"] = "primary"
 
 
 class Freshness(_Part):
@@ -68,9 +72,9 @@ class Freshness(_Part):
 
 
 class Reference(_Part):
-    """A second opinion to be compared with, and how far apart the two may be."""
+    """A second opinion to be compared with, and how far apart it, and other sources with that role, may be."""
 
-    path: str
+    path: str = ""
     max_deviation_bps: Annotated[float, Field(gt=0)] = 50.0
     min_correlation: Annotated[float, Field(gt=0, le=1)] = 0.99
     max_rmse: Annotated[float, Field(gt=0)] = 0.01

@@ -9,6 +9,7 @@ import polars as pl
 
 from workbench.model.findings import Finding, Hypothesis, Severity
 from workbench.model.names import EVENT_AT, SESSION, SYMBOL
+from workbench.quality.detectors.suspicion import competing
 from workbench.quality.spans import consecutive
 from workbench.quality.timetables import with_hours
 from workbench.transform.frequency import step_minutes
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 MOST_CELLS: Final = 10_000
 """Sessions short of bars that are looked at closely, those that miss most first."""
 LONG_GAP_MINUTES: Final = 30
+LEAST_SYMBOLS: Final = 3
+THIN: Final = 20
+"""A symbol that lacks one session in so many, or more, is thin."""
+CERTAIN_OF_LEARNED: Final = 0.6
+"""How sure an absence is where the calendar was learned from the series itself: publishers close on days of no rule."""
 
 
 def missing_sessions(ledger: Ledger) -> Iterator[Finding]:
@@ -29,13 +35,64 @@ def missing_sessions(ledger: Ledger) -> Iterator[Finding]:
         return
     absent = ledger.attendance.absent.join(ledger.blank, on=[SYMBOL, SESSION], how="anti", maintain_order="left")
     placed = _positions(absent, ledger).sort(SYMBOL, SESSION)
+    everyone = ledger.state.series[SYMBOL].drop_nulls().n_unique()
+    together = dict(absent.group_by(SESSION).agg(pl.len()).iter_rows())
+    often = set(_often_absent(ledger)[SYMBOL])
+    is_learned = any(table.name == "learned" for table in ledger.terms.timetables)
     for row in consecutive(placed, SESSION).iter_rows(named=True):
-        text = f"the calendar expects {row['rows']} session(s) between rows that are there"
+        shared = together.get(row["start"], 1) / everyone if everyone >= LEAST_SYMBOLS else 0.0
+        claims = _why_absent(row["rows"], shared, is_thin=row[SYMBOL] in often, is_learned=is_learned)
         yield Finding(
             kind="missing_session", symbol=row[SYMBOL], start=row["start"], end=row["end"], rows=row["rows"],
-            severity=Severity.HIGH if row["rows"] >= 3 else Severity.MEDIUM, confidence=0.9,
-            hypotheses=(Hypothesis("vendor_gap", 0.7, text), Hypothesis("halt", 0.3, "a halt would look the same")),
+            severity=Severity.HIGH if row["rows"] >= 3 else Severity.MEDIUM,
+            confidence=CERTAIN_OF_LEARNED if is_learned else 0.9, hypotheses=claims,
         )  # fmt: skip
+
+
+def _why_absent(count: int, shared: float, *, is_thin: bool, is_learned: bool) -> tuple[Hypothesis, ...]:
+    """Label an absence: whose it is, and what it may be.
+
+    Parameters
+    ----------
+    count : int
+        Sessions.
+    shared : float
+        The share of the symbols that are absent too; 0 where there are too few symbols to tell.
+    is_thin : bool
+        Whether the symbol is absent now and then anyway.
+    """
+    text = f"the calendar expects {count} session(s) between rows that are there"
+    many = f"{shared:.0%} of the symbols are absent at once"
+    alone = "the other symbols are there" if shared else "there are no other symbols to compare with"
+    return competing(
+        ("vendor_gap", 1.5 if shared > 0.5 else 1.0, f"{text}; {many if shared > 0.5 else alone}"),
+        (
+            "calendar_error",
+            0.5 if shared > 0.9 and count == 1 else -2.0,
+            "the market may have been closed, which the calendar does not know",
+        ),
+        (
+            "no_trade",
+            1.5 if is_thin else -1.5,
+            "without a trade there is no bar" + ("; the symbol lacks bars now and then" if is_thin else ""),
+        ),
+        ("halt", 0.3 if 0 < shared <= 0.5 else -0.5, "a halt of one symbol looks the same"),
+        (
+            "holiday",
+            0.5 if is_learned else -4.0,
+            "the publisher's calendar was learned from the data, and has closed days of its own",
+        ),
+    )
+
+
+def _often_absent(ledger: Ledger) -> pl.DataFrame:
+    """Return the symbols that lack more than one session in ``THIN``."""
+    due = ledger.attendance
+    if due is None:
+        return pl.DataFrame(schema={SYMBOL: pl.String})
+    absent = due.absent.group_by(SYMBOL).agg(pl.len().alias("absent"))
+    seen = ledger.state.days.group_by(SYMBOL).agg(pl.col("mask").bitwise_count_ones().sum().alias("seen"))
+    return absent.join(seen, on=SYMBOL).filter(pl.col("absent") * THIN > pl.col("seen")).select(SYMBOL)
 
 
 def _positions(absent: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -10,7 +10,6 @@ from workbench.model.checks import Where
 from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.consistency import low_prices
 from workbench.quality.outcome import Outcome, by_symbol, counted, not_applicable
-from workbench.quality.rescaled import rescaled_cells
 from workbench.quality.rules import EMPTY, IMPOSSIBLE, NEGATIVE, SILENT, SILENT_MOVE, UNREADABLE, ZERO
 from workbench.quality.spread import over_sessions
 from workbench.transform.frequency import DAILY_OR_SLOWER
@@ -19,7 +18,23 @@ if TYPE_CHECKING:
     from workbench.quality.ledger import Ledger
 
 NO_REFERENCE = "no reference to compare with; give one with --reference or in a contract"
+NOTHING_SHARED = "the reference shares no symbol and time with the data"
+MOST_TOLD = 40
+NO_EVENTS = "the data shows no dividend: no dividends, no adjusted close beside the close"
 NO_PRICE = "no row holds the price that stands for it"
+NO_HISTORY = "no symbol has rows enough to be judged by its own moves"
+BOUNDS: Final = "statistical_bounds"
+PATTERN: Final = "historical_pattern"
+EVENTS: Final = "corporate_actions"
+ALL_EVENTS: Final = "events"
+"""Splits and dividends, right or wrong."""
+UNJUDGED: Final = "unjudged"
+"""Rows around which too little is known of their symbol's moves."""
+CHECK_OF: Final = {
+    "bad_tick": BOUNDS, "unit_switch": BOUNDS, "partial_split": BOUNDS, "unadjusted_split": BOUNDS, "double_split": BOUNDS,
+    "stale": PATTERN, "volume_unit": PATTERN, "precision": PATTERN, "partial_bar": PATTERN, "dividend_adjustment": EVENTS,
+}  # fmt: skip
+"""Which check a kind of finding counts against."""
 NO_SCALE = "prices go through zero: there is no relative scale to judge a jump by"
 USUALLY_SILENT = 20
 """A symbol that lacks volume in one of so many rows, or more, is not judged by its volume."""
@@ -29,17 +44,22 @@ def statistical_bounds(ledger: Ledger) -> Outcome:
     """Rows with a price that leaves its neighbours and comes back, on another scale for a while, or that can be none at all."""
     if not has_relative_scale(ledger):
         return not_applicable(NO_SCALE)
-    lone = ledger.lone.unique([SYMBOL, "at"]).group_by(SYMBOL, SESSION).agg(pl.len().cast(pl.Int64).alias("failures"))
     impossible = low_prices(ledger) if ledger.terms.allow_non_positive else ledger.cells([IMPOSSIBLE])
-    three = pl.concat([lone, impossible, rescaled_cells(ledger)])
-    failures = three.group_by(SYMBOL, SESSION).agg(pl.col("failures").sum()).sort(SYMBOL, SESSION)
-    return counted(_of_judged(ledger, failures), nothing=NO_PRICE)
+    failures = _together(ledger.found(BOUNDS), impossible)
+    unjudged = ledger.found(UNJUDGED)
+    where = _of_judged(ledger, failures, unjudged)
+    return counted(where, nothing=NO_HISTORY if len(unjudged) else NO_PRICE, unjudged=int(unjudged["failures"].sum()))
 
 
-def _of_judged(ledger: Ledger, failures: pl.DataFrame) -> Where:
-    """Put failures beside the rows that can be judged: those whose main price is there."""
-    main = (ledger.terms.main or "",)
-    return ledger.where(failures, exempt=ledger.cells([EMPTY, UNREADABLE], main))
+def _together(*parts: pl.DataFrame) -> pl.DataFrame:
+    """Add failures of one cell up."""
+    return pl.concat(parts).group_by(SYMBOL, SESSION).agg(pl.col("failures").sum()).sort(SYMBOL, SESSION)
+
+
+def _of_judged(ledger: Ledger, failures: pl.DataFrame, unjudged: pl.DataFrame | None = None) -> Where:
+    """Put failures beside the rows that can be judged: those whose main price is there, and whose symbol is known."""
+    lacking = ledger.cells([EMPTY, UNREADABLE], (ledger.terms.main or "",))
+    return ledger.where(failures, exempt=lacking if unjudged is None else _together(lacking, unjudged))
 
 
 def has_relative_scale(ledger: Ledger) -> bool:
@@ -56,9 +76,16 @@ def historical_pattern(ledger: Ledger) -> Outcome:
     if contract.frequency == "irregular":
         return not_applicable(f"rows of {contract.frequency} have no pattern to compare with")
     stopped = over_sessions(ledger.standing, ledger.state)
-    both = pl.concat([stopped, silent_moves(ledger), ledger.shifted])
-    failures = both.group_by(SYMBOL, SESSION).agg(pl.col("failures").sum()).sort(SYMBOL, SESSION)
+    failures = _together(stopped, silent_moves(ledger), ledger.shifted, ledger.found(PATTERN))
     return counted(_of_judged(ledger, failures), nothing=NO_PRICE)
+
+
+def corporate_actions(ledger: Ledger) -> Outcome:
+    """Splits and dividends that are adjusted for wrongly, out of all that the data shows."""
+    totals, wrong = (ledger.found(which).group_by(SYMBOL).agg(pl.col("failures").sum()) for which in (ALL_EVENTS, EVENTS))
+    if totals.is_empty():
+        return not_applicable(NO_EVENTS)
+    return counted(by_symbol(dict(wrong.iter_rows()), dict(totals.sort(SYMBOL).iter_rows())))
 
 
 def silent_moves(ledger: Ledger) -> pl.DataFrame:
@@ -83,7 +110,16 @@ def reference_agreement(ledger: Ledger) -> Outcome:
         return not_applicable(NO_REFERENCE)
     cells = opinion.cells.filter(pl.col("failures") > 0).select(SYMBOL, SESSION, "failures")
     sums = [opinion.cells.group_by(key).agg(pl.col("failures", "total").sum()).sort(key) for key in (SYMBOL, SESSION)]
-    return counted(Where(cells, *sums), nothing="the reference shares no symbol and time with the data")
+    told = {"covered": opinion.covered, "conventions": [str(convention) for convention in opinion.conventions[:MOST_TOLD]]}
+    return counted(Where(cells, *sums), nothing=NOTHING_SHARED, **told)
+
+
+def vintage_stability(ledger: Ledger) -> Outcome:
+    """Rows of history that a newer vintage changed without an adjustment that explains it, out of those both have."""
+    restated = ledger.restated
+    if restated is None:
+        return not_applicable("no earlier vintage to compare with; give one with --previous")
+    return counted(ledger.where(restated.changed), shared=restated.rows)
 
 
 def reference_correlation(ledger: Ledger) -> Outcome:

@@ -43,8 +43,9 @@ def _check(
     tolerance: float,
     evaluate: Callable[[Ledger], Outcome],
     kinds: frozenset[Kind] = _ALL,
+    weight: Fraction = Fraction(1),
 ) -> Check:
-    return Check(name, dimension, unit, exact(tolerance), evaluate, kinds)
+    return Check(name, dimension, unit, exact(tolerance), evaluate, kinds, weight)
 
 
 _C, _A, _K, _T, _V = Dimension
@@ -57,8 +58,10 @@ CHECKS: tuple[Check, ...] = (
     _check("reference_agreement", _A, "cells", 0.02, accuracy.reference_agreement),
     _check("reference_correlation", _A, "symbols", 0.5, accuracy.reference_correlation),
     _check("reference_rmse", _A, "symbols", 0.5, accuracy.reference_rmse),
+    _check("vintage_stability", _A, "rows", 0.02, accuracy.vintage_stability),
     _check("statistical_bounds", _A, "rows", 0.005, accuracy.statistical_bounds, _KEYED),
     _check("historical_pattern", _A, "rows", 0.015, accuracy.historical_pattern, _KEYED),
+    _check("corporate_actions", _A, "events", 0.5, accuracy.corporate_actions, frozenset({Kind.BARS}), Fraction(1, 2)),
     _check("price_positive", _K, "cells", 0.005, consistency.price_positive),
     _check("volume_non_negative", _K, "cells", 0.005, consistency.volume_non_negative),
     _check("ohlc_order", _K, "rows", 0.01, consistency.ohlc_order, frozenset({Kind.BARS})),

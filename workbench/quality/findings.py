@@ -6,81 +6,116 @@ States say where to look; only those rows are looked at again.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from workbench.model.findings import Explained, Finding, Hypothesis, Incident, Moment, Severity
 from workbench.model.names import SESSION, SYMBOL
-from workbench.quality.absences import missing_bars, missing_sessions, short_cells
-from workbench.quality.accuracy import has_relative_scale
-from workbench.quality.flags import REPORTED, cells_of, fields_of, suspicious
-from workbench.quality.measure import PLACEHOLDER, STRAY
-from workbench.quality.rescaled import SIMPLE, UNITS
+from workbench.quality.absences import missing_bars, missing_sessions
+from workbench.quality.examination import examined
+from workbench.quality.flags import REPORTED, cells_of, fields_of
+from workbench.quality.ledger import FAULTS
+from workbench.quality.lives import begins_late, ends_early, still_forming
+from workbench.quality.looking import worth_looking_at
+from workbench.quality.measure import PLACEHOLDER
 from workbench.quality.rows import in_order, rows_of
-from workbench.quality.rules import LOST, NEGATIVE, failing
+from workbench.quality.rules import LOST, failing
 from workbench.quality.spans import Told, consecutive, findings_of, flags, hypotheses, in_stretches, numbered_sessions, spans_of
+from workbench.quality.strays import stray_sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from workbench.quality.ledger import Ledger
 
 LEAST_SYMBOLS: Final = 3
-MOST_ROWS: Final = 4_000_000
-"""Rows that are looked at again, at most."""
-BAD_TICK: Final = Told("bad_tick", Severity.HIGH, 0.9)
 STALE: Final = Told("stale", Severity.MEDIUM, 0.8)
-SHARED_KINDS: Final = ("missing_session", "missing_bar", "phantom_session", "stale", "clock_shift")
+SHARED_KINDS: Final = (
+    "missing_session",
+    "missing_bar",
+    "phantom_session",
+    "calendar_error",
+    "stale",
+    "clock_shift",
+    "partial_bar",
+)
 
 
-def worth_looking_at(ledger: Ledger) -> tuple[pl.DataFrame, int]:
-    """Say which rows findings must look at again.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All that was found.
 
-    Returns
-    -------
-    DataFrame
-        ``symbol, session``; usually few, often none.
-    int
-        How many more there are than can be looked at one by one: beyond some millions of rows every so
-        many are taken, and the others are counted in the score but not described.
+    Attributes
+    ----------
+    findings
+        Worst first.
+    faults
+        As ``FAULTS``: what of it counts against checks of accuracy.
+    undescribed
+        Sessions of symbols with failures that there was no room to look at.
+    failure
+        Why detectors could not be heard to the end.
     """
-    below = ledger.cells([NEGATIVE], ledger.terms.prices).select(SYMBOL, SESSION)
-    cells = suspicious(ledger, [short_cells(ledger).select(SYMBOL, SESSION), below.drop_nulls()])
-    seen = int(ledger.state.days["mask"].bitwise_count_ones().sum())
-    most = MOST_ROWS * max(seen, 1) // max(ledger.state.rows, 1)
-    every = -(-len(cells) // max(most, 1))
-    chosen = cells.gather_every(every) if every > 1 else cells
-    return chosen, len(cells) - len(chosen)
+
+    findings: tuple[Finding, ...]
+    incidents: tuple[Incident, ...]
+    explained: tuple[Explained, ...]
+    faults: pl.DataFrame
+    undescribed: int
+    failure: str = ""
 
 
-def find(ledger: Ledger, frame: pl.DataFrame) -> tuple[tuple[Finding, ...], tuple[Incident, ...], tuple[Explained, ...]]:
-    """Return findings (worst first), the incidents that gather them, and what only looked odd.
+def find(ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame]) -> Found:
+    """Look at rows again, and return findings, the incidents that gather them, and what only looked odd.
 
     Parameters
     ----------
     ledger : Ledger
-    frame : DataFrame
-        All rows, in any order, of the symbols and sessions that :func:`worth_looking_at` names; more do no harm.
+    look : callable
+        ``symbol``, or ``symbol, session``, to all rows that arrived of them, in any order; more do no harm.
     """
-    rows = in_stretches(in_order(frame, ledger.terms), ledger)
-    found = [
-        *_row_findings(ledger, rows),
-        *_stale(ledger),
-        *missing_sessions(ledger),
-        *missing_bars(ledger, rows),
-        *_shifted(ledger),
-        *_rescaled(ledger),
-        *_phantom_sessions(ledger),
-        *_disorder(ledger),
-        *_unreadable_times(ledger),
-    ]
-    found, incidents = _gather(found, ledger)
-    ordered = sorted(
-        found, key=lambda f: (-f.severity.rank, -f.confidence, -f.rows, f.symbol, f.start.isoformat(), f.kind, f.fields)
+    batches, undescribed = worth_looking_at(ledger)
+    found: list[Finding] = []
+    explained: list[Explained] = []
+    faults, failure = [pl.DataFrame(schema=FAULTS)], ""
+    for cells in batches:
+        rows = in_stretches(in_order(look(cells), ledger.terms), ledger)
+        heard = examined(ledger, rows)
+        found += [*_row_findings(ledger, rows), *missing_bars(ledger, rows), *stray_sessions(ledger, rows), *heard.findings]
+        explained += [*_explained(ledger, rows), *heard.explained]
+        faults.append(heard.faults)
+        failure = failure or heard.failure
+    found += [*_stale(ledger), *missing_sessions(ledger), *_shifted(ledger)]
+    found += [*_disorder(ledger), *_unreadable_times(ledger), *ends_early(ledger), *still_forming(ledger)]
+    marked, incidents = _gather(found, ledger)
+    return Found(
+        worst_first(marked),
+        incidents,
+        (*_holidays(ledger), *begins_late(ledger), *explained),
+        pl.concat(faults),
+        undescribed,
+        failure,
     )
-    return tuple(ordered), incidents, tuple(_explained(ledger, rows))
+
+
+def with_sources(found: Found, ledger: Ledger, evaluated: set[str]) -> Found:
+    """Add what other sources and earlier vintages say, as far as the checks that ask for them could be evaluated."""
+    opinion = ledger.opinion if "reference_agreement" in evaluated else None
+    restated = ledger.restated if "vintage_stability" in evaluated else None
+    more = [*(opinion.findings if opinion else ()), *(restated.findings if restated else ())]
+    explained = (*found.explained, *(restated.explained if restated else ()))
+    return replace(found, findings=worst_first((*found.findings, *more)), explained=explained) if more or restated else found
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Sort findings by severity, then confidence, then size; the same findings always come in the same order."""
+    return tuple(
+        sorted(
+            findings, key=lambda f: (-f.severity.rank, -f.confidence, -f.rows, f.symbol, f.start.isoformat(), f.kind, f.fields)
+        )
+    )
 
 
 def _row_findings(ledger: Ledger, rows: pl.DataFrame) -> Iterator[Finding]:
@@ -95,21 +130,6 @@ def _row_findings(ledger: Ledger, rows: pl.DataFrame) -> Iterator[Finding]:
             cells = rows.join(cells_of(reported, ledger), on=[SYMBOL, SESSION], how="semi", maintain_order="left")
             told = Told(reported.kind, reported.severity, reported.confidence)
             yield from findings_of(spans_of(pl.concat(hits), cells), told, ledger)
-    if has_relative_scale(ledger) and len(ledger.lone):
-        yield from findings_of(spans_of(_lone_cells(ledger, rows), rows), BAD_TICK, ledger)
-
-
-def _lone_cells(ledger: Ledger, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return ``at, field, level`` of lone prices; other prices of a bar share the verdict of a close if they lie as far off."""
-    lone = ledger.lone.rename({"at": "event_at"})
-    main = ledger.terms.main
-    placed = lone.join(rows.drop(SESSION), on=[SYMBOL, "event_at"], how="inner", nulls_equal=False)
-    parts = [placed.select("at", "field", "level")]
-    for name in ledger.terms.prices:
-        off = pl.max_horizontal(pl.col(name) / pl.col("level"), pl.col("level") / pl.col(name)) - 1
-        shares = placed.filter((pl.col("field") == main) & (pl.lit(name) != main) & (off >= pl.col("move") / 2))
-        parts.append(shares.select("at", pl.lit(name).alias("field"), "level"))
-    return pl.concat(parts)
 
 
 def _stale(ledger: Ledger) -> Iterator[Finding]:
@@ -134,39 +154,6 @@ def _shifted(ledger: Ledger) -> Iterator[Finding]:
             kind="clock_shift", symbol=row[SYMBOL], start=row["start"], end=row["end"], rows=row["rows"],
             severity=Severity.HIGH, confidence=0.85,
             hypotheses=(Hypothesis("clock_shift", 0.85, text), Hypothesis("late_open", 0.15, "sessions may open and close late")),
-        )  # fmt: skip
-
-
-def _rescaled(ledger: Ledger) -> Iterator[Finding]:
-    """Yield stretches on another scale, with the factor that puts them back."""
-    if not has_relative_scale(ledger):
-        return
-    for row in ledger.rescaled.iter_rows(named=True):
-        factor = min(SIMPLE, key=lambda k: abs(k - max(row["ratio"], 1 / row["ratio"])))
-        kind = "unit_switch" if factor >= UNITS else "partial_split"
-        back = 1 / factor if row["ratio"] > 1 else factor
-        told = f"prices step by a ratio of {factor:.6g}, stay there for {row['sessions']} session(s), and step back"
-        last = ledger.seen.filter(ledger.seen < row["next_session"])[-1]
-        yield Finding(
-            kind=kind, symbol=row[SYMBOL], start=row["first_session"], end=last, rows=row["sessions"],
-            severity=Severity.HIGH, confidence=0.85, fields=ledger.terms.prices,
-            observed={ledger.terms.main or "": row["value"]}, proposed={"factor": back},
-            hypotheses=(Hypothesis(kind, 0.85, told), Hypothesis("real_move", 0.15, "a fall and a rise by one simple ratio")),
-        )  # fmt: skip
-
-
-def _phantom_sessions(ledger: Ledger) -> Iterator[Finding]:
-    if ledger.attendance is None or ledger.terms.is_intraday:
-        return
-    stray = ledger.cells([STRAY]).filter(pl.col(SYMBOL).is_not_null())
-    numbered = numbered_sessions(ledger, stray[SYMBOL]).rename({"ordinal": "position"})
-    placed = stray.join(numbered, on=[SYMBOL, SESSION], how="inner").sort(SYMBOL, SESSION)
-    for row in consecutive(placed, SESSION).iter_rows(named=True):
-        yield Finding(
-            kind="phantom_session", symbol=row[SYMBOL], start=row["start"], end=row["end"], rows=row["rows"],
-            severity=Severity.MEDIUM, confidence=0.85,
-            hypotheses=(Hypothesis("phantom_session", 0.85, "the calendar has no session on this day"),
-                        Hypothesis("calendar_error", 0.15, "calendars err too")),
         )  # fmt: skip
 
 
@@ -210,10 +197,7 @@ def _gather(found: Sequence[Finding], ledger: Ledger) -> tuple[list[Finding], tu
 
 
 def _explained(ledger: Ledger, rows: pl.DataFrame) -> Iterator[Explained]:
-    """Yield the empty rows a publisher writes on days without a session, and prices below zero where they may be."""
-    holidays = ledger.cells([PLACEHOLDER]).drop_nulls([SYMBOL, SESSION])
-    for symbol, session in holidays.select(SYMBOL, SESSION).iter_rows():
-        yield Explained("holiday", symbol, session, session, "an empty row on a day without a session")
+    """Yield prices below zero where they may be."""
     if ledger.terms.allow_non_positive and ledger.terms.prices:
         below = rows.filter(pl.any_horizontal(pl.col(name) < 0 for name in ledger.terms.prices))
         spans = spans_of(below.select("at", pl.lit("").alias("field")), rows)
@@ -221,3 +205,10 @@ def _explained(ledger: Ledger, rows: pl.DataFrame) -> Iterator[Explained]:
         first, last = ("start_at", "end_at") if ledger.terms.is_intraday else ("first_session", "last_session")
         for row in spans.iter_rows(named=True):
             yield Explained("negative_price", row[SYMBOL], row[first], row[last], told)
+
+
+def _holidays(ledger: Ledger) -> Iterator[Explained]:
+    """Yield the empty rows a publisher writes on days without a session."""
+    holidays = ledger.cells([PLACEHOLDER]).drop_nulls([SYMBOL, SESSION])
+    for symbol, session in holidays.select(SYMBOL, SESSION).iter_rows():
+        yield Explained("holiday", symbol, session, session, "an empty row on a day without a session")

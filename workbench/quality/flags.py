@@ -14,8 +14,6 @@ from workbench.quality.accuracy import silent_moves
 from workbench.quality.consistency import low_prices
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from workbench.quality.ledger import Ledger
 
 
@@ -62,10 +60,3 @@ def cells_of(reported: Reported, ledger: Ledger) -> pl.DataFrame:
     else:
         cells = ledger.cells(reported.whats, fields_of(reported, ledger))
     return cells.filter(pl.col(SYMBOL).is_not_null() & pl.col(SESSION).is_not_null()).select(SYMBOL, SESSION)
-
-
-def suspicious(ledger: Ledger, more: Sequence[pl.DataFrame] = ()) -> pl.DataFrame:
-    """Return every symbol and session whose rows must be looked at again: ``symbol, session``, distinct, sorted."""
-    cells = [cells_of(reported, ledger) for reported in REPORTED]
-    cells += [ledger.lone.select(SYMBOL, SESSION), *more]
-    return pl.concat(cells).unique().sort(SYMBOL, SESSION)

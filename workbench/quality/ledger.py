@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from workbench.model.checks import Where
+from workbench.model.errors import WorkbenchError
 from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.attendance import Attendance, attendance, days_of_masks, seen_days
 from workbench.quality.outcome import FAILURES
-from workbench.quality.rescaled import rescaled_stretches
 from workbench.quality.rules import UNPRICED
 from workbench.quality.shifted import shifted_sessions
 from workbench.quality.standing import lone_prices, standing_prices
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from workbench.model.contract import Contract
-    from workbench.quality.second_opinion import Opinion
+    from workbench.quality.sources.opinion import Opinion
+    from workbench.quality.sources.vintages import Restated
     from workbench.quality.state import State
     from workbench.quality.terms import Terms
 
 CELL: Final = (SYMBOL, SESSION)
+FAULTS: Final = {SYMBOL: pl.String, SESSION: pl.Date, "check": pl.String, "failures": pl.Int64}
+"""What detectors found, as far as it counts against a check of accuracy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Evidence:
         When the newest rows arrived, UTC; None where that is not known.
     opinion
         Compares with a second opinion when a check asks for it; None where there is none.
+    vintages
+        Compares with an earlier vintage; None where there is none.
     out_of_order
         Symbol -> rows that arrived behind a later one; None where only a part of what arrived is looked at.
     only
@@ -57,6 +62,7 @@ class Evidence:
     now: datetime | None = None
     received_at: datetime | None = None
     opinion: Callable[[], Opinion | None] | None = None
+    vintages: Callable[[], Restated] | None = None
     out_of_order: dict[str, int] | None = field(default_factory=dict)
     only: tuple[str, ...] | None = None
 
@@ -68,6 +74,8 @@ class Ledger:
         self.evidence = evidence
         self.state = evidence.state
         self.terms = evidence.terms
+        self.faults = pl.DataFrame(schema=FAULTS)
+        self.failure = ""
         self._cells: dict[object, pl.DataFrame] = {}
 
     @cached_property
@@ -82,18 +90,26 @@ class Ledger:
 
     @cached_property
     def lone(self) -> pl.DataFrame:
-        """Lone prices that are called bad ticks, with the symbol's own scale."""
+        """Lone prices that detectors must look at, with the symbol's own scale."""
         return lone_prices(self.state, self.terms)
 
     @cached_property
     def standing(self) -> pl.DataFrame:
-        """Stretches of equal prices that are called stale."""
-        return standing_prices(self.state, self.terms)
+        """Stretches of equal prices within a day that are called stale; slower data is judged row by row."""
+        return standing_prices(self.state, self.terms) if self.terms.is_intraday else self.state.runs.clear()
 
-    @cached_property
-    def rescaled(self) -> pl.DataFrame:
-        """Stretches whose prices lie a simple ratio off those around them."""
-        return rescaled_stretches(self)
+    def found(self, check: str) -> pl.DataFrame:
+        """Return ``symbol, session, failures`` of what detectors found that counts against a check.
+
+        Raises
+        ------
+        WorkbenchError
+            A detector failed: nobody knows what it would have found.
+        """
+        if self.failure:
+            raise WorkbenchError(f"a detector failed: {self.failure}")
+        mine = self.faults.filter(pl.col("check") == check)
+        return mine.group_by(*CELL).agg(pl.col("failures").sum()).sort(*CELL)
 
     @cached_property
     def shifted(self) -> pl.DataFrame:
@@ -111,6 +127,11 @@ class Ledger:
     def opinion(self) -> Opinion | None:
         """How a second opinion compares; what keeps it from being compared is raised."""
         return self.evidence.opinion() if self.evidence.opinion else None
+
+    @cached_property
+    def restated(self) -> Restated | None:
+        """What a newer vintage says otherwise; what keeps it from being compared is raised."""
+        return self.evidence.vintages() if self.evidence.vintages else None
 
     @cached_property
     def rows(self) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -1,4 +1,4 @@
-"""Which lone prices are bad ticks and which standing prices are stale: each symbol judged by its own habits, from states alone.
+"""Which lone prices to look at, and which standing prices are stale: symbols judged by their own habits, from states alone.
 
 References
 ----------
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from workbench.quality.state import State
     from workbench.quality.terms import Terms
 
-JUMP: Final = 10.0
-"""Scales a lone close or open must lie off."""
-WICK: Final = 16.0
-"""The same for a high or low that leaves its own bar: crashes within a day do recover."""
+LONE: Final = 8.0
+"""Scales a price must lie off to be looked at closely; what is asked of a bad tick is more (``detectors/bad_tick.py``)."""
 SWELL: Final = 1.25
 """How much larger tails may make the scale than the bulk of the moves says."""
 LEAST_LINKS: Final = 10
@@ -71,7 +69,7 @@ def _percentile(moved: NDArray[np.int64], percent: int) -> NDArray[np.float64]:
 
 
 def lone_prices(state: State, terms: Terms) -> pl.DataFrame:
-    """Return the spikes that are called bad ticks.
+    """Return the spikes that are worth a close look.
 
     Returns
     -------
@@ -80,9 +78,8 @@ def lone_prices(state: State, terms: Terms) -> pl.DataFrame:
     """
     known = state.series.select(SYMBOL, "links", pl.Series("scale", scales(_histograms(state))))
     judged = state.spikes.filter(pl.col("field") != STEP).join(known, on=SYMBOL, how="inner", maintain_order="left")
-    factor = pl.when(pl.col("field").is_in(["high", "low"])).then(WICK).otherwise(JUMP)
     return judged.filter(
-        (pl.col("links") >= LEAST_LINKS) & (pl.col("move") >= terms.spike_floor) & (pl.col("move") > factor * pl.col("scale"))
+        (pl.col("links") >= LEAST_LINKS) & (pl.col("move") >= terms.spike_floor) & (pl.col("move") > LONE * pl.col("scale"))
     )
 
 

@@ -1,0 +1,131 @@
+"""Sources against each other: conventions are named, mistakes are found, and the right one is blamed."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import workbench as wb
+from tests.quality.conftest import clean_year
+from workbench.lab.check import Checked
+from workbench.model.checks import Verdict
+from workbench.model.findings import Finding, Severity
+
+PRICES = ("open", "high", "low", "close")
+
+
+def of(checked: Checked, check: str) -> tuple[Verdict, dict[str, object]]:
+    result = next(c.result for c in checked.score.checks if c.result.name == check)
+    return result.verdict, result.metrics
+
+
+def disagreements(checked: Checked) -> list[Finding]:
+    return [f for f in checked.findings if f.kind == "vendor_disagreement"]
+
+
+def at(frame: pl.DataFrame, rows: int | slice, **factors: float) -> pl.DataFrame:
+    place = pl.int_range(pl.len())
+    here = place == rows if isinstance(rows, int) else place.is_between(rows.start, rows.stop - 1)
+    return frame.with_columns(pl.when(here).then(pl.col(n) * f).otherwise(n).alias(n) for n, f in factors.items())
+
+
+def scaled(frame: pl.DataFrame, factor: float) -> pl.DataFrame:
+    return frame.with_columns(pl.col(*PRICES) * factor)
+
+
+def test_the_same_data_agrees(year: pl.DataFrame) -> None:
+    checked = wb.check(year, reference=year)
+    assert {of(checked, f"reference_{what}")[0] for what in ("agreement", "correlation", "rmse")} == {Verdict.PASS}
+    assert disagreements(checked) == []
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (lambda f: scaled(f, 0.5), "a constant factor of 2"),
+        (lambda f: scaled(f, 100), "a factor of 0.01, as of other units"),
+        (lambda f: f.with_columns(pl.col("close") * 1.0004), "a steady difference of -4.0 bps"),
+        (lambda f: f.with_columns(pl.col("volume") * 1000), "a factor of 0.001, as of other units"),
+        (lambda f: at(f, slice(0, 100), open=0.98, high=0.98, low=0.98, close=0.98), "a factor that steps 1 time(s)"),
+    ],
+)
+def test_a_convention_is_named_and_is_no_disagreement(year: pl.DataFrame, other: object, said: str) -> None:
+    checked = wb.check(year, reference=other(year.with_columns(pl.col("volume").cast(pl.Float64))))  # type: ignore[operator]
+    verdict, metrics = of(checked, "reference_agreement")
+    assert verdict is Verdict.PASS
+    assert any(said in text for text in metrics["conventions"])  # type: ignore[attr-defined]
+    assert disagreements(checked) == []
+
+
+def test_a_clock_that_is_hours_off_is_one_statement(shared_data: Path) -> None:
+    bars = pl.read_csv(shared_data / "backtesting_0.6.6" / "EURUSD.csv", try_parse_dates=True).head(3000)
+    moved = bars.with_columns(pl.nth(0).dt.offset_by("2h"))
+    checked = wb.check(bars, reference=moved)
+    verdict, metrics = of(checked, "reference_agreement")
+    assert verdict is Verdict.PASS
+    assert any("its clock is -2 hours off" in text for text in metrics["conventions"])  # type: ignore[attr-defined]
+
+
+def test_one_wrong_cell_is_one_finding_and_the_one_astray_is_blamed(year: pl.DataFrame) -> None:
+    mine = wb.check(at(year, 80, high=1.06), reference=year)
+    (found,) = disagreements(mine)
+    assert (found.start, found.fields, found.severity) == (year["date"][80], ("high",), Severity.HIGH)
+    assert found.proposed is not None
+    assert found.proposed["high"] == pytest.approx(year["high"][80], rel=1e-4)
+    theirs = disagreements(wb.check(year, reference=at(year, 80, high=1.06)))
+    assert [(f.severity, f.proposed) for f in theirs] == [(Severity.LOW, None)]
+
+
+def test_a_stretch_on_another_scale_is_one_disagreement(year: pl.DataFrame) -> None:
+    (found,) = disagreements(wb.check(at(year, slice(60, 100), **dict.fromkeys(PRICES, 2.0)), reference=year))
+    assert (found.start, found.end, found.rows, found.fields) == (year["date"][60], year["date"][99], 40, PRICES)
+
+
+def test_three_sources_vote(year: pl.DataFrame) -> None:
+    astray = at(year, 120, close=1.02)
+    others = {"first": year, "second": scaled(year, 0.25)}
+    (found,) = disagreements(wb.check(astray, reference=others))
+    assert found.hypotheses[0].kind == "this_source_wrong"
+    assert found.hypotheses[0].probability >= 0.9
+    checked = wb.check(year, reference={"first": astray, "second": scaled(year, 0.25)})
+    assert [f.hypotheses[0].kind for f in disagreements(checked)] == ["reference_wrong"]
+    assert of(checked, "reference_agreement")[0] is Verdict.PASS
+    opinion = checked.judgement.ledger.opinion
+    assert opinion is not None
+    trust = opinion.trust.group_by("source").agg((pl.col("agreeing").sum() - pl.col("cells").sum()).alias("against"))
+    assert dict(trust.iter_rows()) == {"this data": 0, "first": -1, "second": 0}
+
+
+def test_sources_that_share_nothing_say_so(year: pl.DataFrame) -> None:
+    other = pl.concat([clean_year("XXX"), clean_year("YYY")])
+    mine = pl.concat([clean_year("AAA"), clean_year("BBB")])
+    result = next(c.result for c in wb.check(mine, reference=other).score.checks if c.result.name == "reference_agreement")
+    assert (result.verdict, result.reason) == (Verdict.NOT_APPLICABLE, "the reference shares no symbol and time with the data")
+
+
+def test_a_reference_of_a_tenth_says_how_much_it_covers(year: pl.DataFrame) -> None:
+    _, metrics = of(wb.check(year, reference={"few": year.head(25)}), "reference_agreement")
+    assert metrics["covered"] == {"few": pytest.approx(0.1, abs=0.01)}
+
+
+def test_two_real_vendors_agree_but_for_what_is_wrong(shared_data: Path) -> None:
+    """Two vendors' AAPL: splits in one's volumes only, GOOG's volume doubled, a handful of highs and lows astray."""
+    wiki = shared_data / "bokeh_wiki_2026.1" / "stocks.csv.gz"
+    yahoo = pl.concat(
+        pl.read_csv(file, try_parse_dates=True).with_columns(pl.lit(file.stem).alias("Ticker"))
+        for file in sorted((shared_data / "bokeh_yahoo_2025.0").glob("*.csv"))
+    )
+    checked = wb.check(wiki, reference={"yahoo": yahoo})
+    metrics = of(checked, "reference_agreement")[1]
+    assert metrics["covered"] == {"yahoo": 1.0}
+    assert any("GOOG volume: a factor of 1.99" in text for text in metrics["conventions"])  # type: ignore[attr-defined]
+    blamed = {(f.symbol, str(f.start)) for f in disagreements(checked) if f.severity is Severity.HIGH}
+    assert {("MSFT", "2008-07-01"), ("MSFT", "2004-11-22")} <= blamed
+    assert len(disagreements(checked)) < 100
+
+
+def test_days_that_slipped_are_a_clock(year: pl.DataFrame) -> None:
+    later = year.with_columns(pl.col("date") + timedelta(days=1))
+    _, metrics = of(wb.check(year, reference=later), "reference_agreement")
+    assert any("its clock is -24 hours off" in text for text in metrics["conventions"])  # type: ignore[attr-defined]

@@ -1,0 +1,80 @@
+"""What a newer vintage changed: re-adjusted, corrected, or damaged."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import workbench as wb
+from workbench.lab.check import Checked
+from workbench.model.checks import Verdict
+from workbench.model.findings import Finding
+
+PRICES = ("open", "high", "low", "close")
+
+
+def revisions(checked: Checked) -> list[Finding]:
+    return [f for f in checked.findings if f.kind == "revision"]
+
+
+def put(frame: pl.DataFrame, row: int, **values: float | None) -> pl.DataFrame:
+    here = pl.int_range(pl.len()) == row
+    return frame.with_columns(
+        pl.when(here).then(pl.lit(v, dtype=frame.schema[n])).otherwise(n).alias(n) for n, v in values.items()
+    )
+
+
+def test_nothing_changed(year: pl.DataFrame) -> None:
+    checked = wb.check(year, previous=year.head(200))
+    assert revisions(checked) == []
+    assert next(c.result.verdict for c in checked.score.checks if c.result.name == "vintage_stability") is Verdict.PASS
+
+
+def test_a_past_that_was_readjusted_as_a_whole_is_explained(year: pl.DataFrame) -> None:
+    old = year.head(200).with_columns(pl.col(*PRICES) * 2)
+    checked = wb.check(year, previous=old)
+    assert revisions(checked) == []
+    assert {odd.kind for odd in checked.judgement.explained} == {"readjustment"}
+
+
+def test_a_past_that_no_longer_joins_the_rest_is_damage(year: pl.DataFrame) -> None:
+    new = year.with_columns(pl.when(pl.int_range(pl.len()) < 120).then(pl.col(n) / 2).otherwise(n).alias(n) for n in PRICES)
+    (found,) = revisions(wb.check(new, previous=year))
+    assert (found.start, found.end, found.rows, found.fields) == (year["date"][0], year["date"][119], 120, PRICES)
+    assert found.hypotheses[0].kind == "damage"
+    assert found.proposed == {"factor": pytest.approx(2.0)}
+
+
+def test_good_history_that_was_spoilt_is_found_though_each_row_is_plausible(year: pl.DataFrame) -> None:
+    close = year["close"][90]
+    (found,) = revisions(wb.check(put(year, 90, close=close * 1.004), previous=year))
+    assert (found.start, found.fields) == (year["date"][90], ("close",))
+    assert found.hypotheses[0].kind == "damage"
+    assert found.proposed == {"close": pytest.approx(close)}
+
+
+def test_a_bad_tick_that_was_mended_is_a_correction(year: pl.DataFrame) -> None:
+    (found,) = revisions(wb.check(year, previous=put(year, 90, high=year["high"][90] * 1.5)))
+    assert found.hypotheses[0].kind == "correction"
+    assert found.proposed is None
+
+
+def test_rows_that_are_gone_are_damage(year: pl.DataFrame) -> None:
+    gone = year.filter(~pl.int_range(pl.len()).is_between(50, 52))
+    (found,) = revisions(wb.check(gone, previous=year))
+    assert (found.rows, found.hypotheses[0].kind) == (3, "damage")
+
+
+def test_a_bar_that_was_still_forming_is_no_revision(year: pl.DataFrame) -> None:
+    live = put(year.head(200), 199, close=year["close"][199] * 1.002, volume=10)
+    checked = wb.check(year, previous=live)
+    assert revisions(checked) == []
+    assert {odd.kind for odd in checked.judgement.explained} == {"revision"}
+
+
+@pytest.mark.parametrize("name", ["1398-HK-1d-bad-div", "DODFX-1d-cg-double-count", "CLC-L-1d-bad-div"])
+def test_an_adjusted_close_restated_by_factors_is_a_readjustment(shared_data: Path, name: str) -> None:
+    folder = shared_data / "yfinance_repair_dev"
+    checked = wb.check(folder / f"{name}-fixed.csv", previous=folder / f"{name}.csv")
+    assert [f for f in revisions(checked) if "adj_close" in f.fields] == []
+    assert any(odd.kind == "readjustment" for odd in checked.judgement.explained)

@@ -1,0 +1,83 @@
+"""Every detector, in one list; adding one is a function in a module of its own and a line here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from workbench.quality.detectors.bad_tick import bad_ticks
+from workbench.quality.detectors.crowd import crowd_of
+from workbench.quality.detectors.dividends import dividends
+from workbench.quality.detectors.partial_bar import partial_bars
+from workbench.quality.detectors.precision import lost_decimals
+from workbench.quality.detectors.quotes import off_quote_trades, wide_spreads
+from workbench.quality.detectors.scale_changes import scale_changes
+from workbench.quality.detectors.stale import stale_prices
+from workbench.quality.detectors.ticker_reuse import reused_tickers
+from workbench.quality.detectors.volume_unit import volume_units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from workbench.model.findings import Explained
+    from workbench.quality.detectors.suspicion import Suspicion
+    from workbench.quality.detectors.track import Track
+
+LOCAL: Final[tuple[Callable[[Track], list[Suspicion]], ...]] = (
+    stale_prices,
+    partial_bars, volume_units, lost_decimals, reused_tickers, wide_spreads, off_quote_trades,
+)  # fmt: skip
+"""Detectors that look at a track as it came. ``scale_changes`` comes before them, ``bad_ticks`` looks at what it mended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What all detectors say of one track.
+
+    Attributes
+    ----------
+    events
+        Rows of the days on which a split or a dividend is said or shown, rightly or wrongly.
+    """
+
+    track: Track
+    suspicions: tuple[Suspicion, ...]
+    explained: tuple[Explained, ...]
+    events: tuple[int, ...]
+
+
+def examine(all_tracks: Sequence[Track]) -> Iterator[Heard]:
+    """Ask every detector about every track."""
+    crowd = crowd_of(all_tracks)
+    for track in all_tracks:
+        yield _examined(track if crowd is None else replace(track, crowd=crowd))
+
+
+def _examined(track: Track) -> Heard:
+    rescaled = scale_changes(track)
+    mended = track.mended({name: track.values[name] * rescaled.factor for name in track.prices})
+    said = [*rescaled.suspicions, *bad_ticks(mended)]
+    for detector in LOCAL:
+        said += detector(track)
+    said = _by_cause(said)
+    paid = dividends(track, rescaled.unadjusted, _astray(track, said))
+    return Heard(track, (*said, *paid.suspicions), paid.explained, paid.days)
+
+
+def _by_cause(said: Sequence[Suspicion]) -> list[Suspicion]:
+    """Leave out what another finding causes: prices that were rounded stand still, rows written twice repeat."""
+    causes = [(one.start, one.end) for one in said if one.kind in ("precision", "partial_bar")]
+    return [one for one in said if one.kind != "stale" or not any(a <= one.start and one.end <= b for a, b in causes)]
+
+
+def _astray(track: Track, said: Sequence[Suspicion]) -> NDArray[np.bool_]:
+    """Return the rows whose main price is a bad tick."""
+    rows = np.zeros(len(track), dtype=bool)
+    for one in said:
+        if one.kind in ("bad_tick", "unit_switch") and track.prices[-1] in one.fields:
+            rows[one.start : one.end + 1] = True
+    return rows

@@ -1,0 +1,98 @@
+"""Kind ``precision``: prices that lost decimals for a while, or have more than their symbol ever has.
+
+Notes
+-----
+The rule has no published source. A coarse grid is told by chance: where a share ``p`` of a symbol's rows lies on it,
+a run of ``k`` rows that all do is worth telling if ``n * p**k`` is small. Prices adjusted for dividends lie on no grid.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from workbench.model.findings import Severity
+from workbench.quality.detectors.suspicion import Suspicion, competing, runs_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from workbench.quality.detectors.track import Track
+
+    Flags = NDArray[np.bool_]
+
+GRIDS: Final = (100.0, 10.0, 1.0, 0.1, 0.01, 0.001)
+CHANCE: Final = 1e-4
+LEAST_ROWS: Final = 3
+MATERIAL: Final = 0.1
+"""A grid matters from this share of the symbol's usual moves on."""
+USUAL: Final = 0.998
+"""A symbol has a grid if this share of its rows lies on it."""
+COARSE: Final = 0.25
+"""A grid is coarse for a symbol if at most this share of its rows lies on it."""
+
+
+def lost_decimals(track: Track) -> list[Suspicion]:
+    """Find rows whose prices lie on another grid than the symbol's own."""
+    if track.is_intraday:
+        return []
+    on = {grid: _on_grid(track, grid) for grid in GRIDS}
+    moved = np.any([np.diff(track.values[name], prepend=np.nan) != 0 for name in track.prices], axis=0)
+    material = {grid: grid / track.main >= MATERIAL * np.nan_to_num(track.scale, nan=np.inf) for grid in GRIDS}
+    found: list[Suspicion] = []
+    taken = np.zeros(len(track), dtype=bool)
+    for grid in GRIDS:
+        for first, last in _coarse_runs(on[grid], moved):
+            if material[grid][first : last + 1].all() and not taken[first : last + 1].any():
+                taken[first : last + 1] = True
+                found.append(
+                    _suspicion(
+                        track,
+                        first,
+                        last,
+                        f"all prices of {last - first + 1} rows are multiples of {grid:g}, of others hardly any",
+                        1.5,
+                    )
+                )
+    usual = next((grid for grid in GRIDS if on[grid].mean() >= USUAL), None)
+    if usual is not None and len(track.prices) > 1:
+        off = np.sum([~_multiples(track.values[name], usual) for name in track.prices], axis=0) >= 2
+        found += [
+            _suspicion(track, first, last, f"prices off the grid of {usual:g} that all others lie on", 0.6)
+            for first, last in runs_of(np.flatnonzero(off).tolist())
+        ]
+    return found
+
+
+def _on_grid(track: Track, grid: float) -> Flags:
+    """Return which rows have all of their prices on a grid."""
+    found: Flags = np.all([_multiples(track.values[name], grid) for name in track.prices], axis=0)
+    return found
+
+
+def _multiples(price: NDArray[np.float64], grid: float) -> Flags:
+    """Return which prices are multiples of a grid, as exactly as a 32-bit float can say."""
+    scaled = price / grid
+    near = np.abs(scaled - np.round(scaled)) <= np.maximum(np.abs(scaled) * 2e-7, 1e-9)
+    return near & (np.abs(scaled) >= 1) & (np.abs(scaled) < 1e6)
+
+
+def _coarse_runs(on: Flags, moved: Flags) -> list[tuple[int, int]]:
+    """Return the runs of rows on a grid that are too long to be chance; a price that merely stays says nothing."""
+    count, total = len(on), int(on.sum())
+    if total < LEAST_ROWS or total > max(COARSE * count, 2 * LEAST_ROWS):
+        return []
+    found = []
+    for first, last in runs_of(np.flatnonzero(on).tolist()):
+        length = int(moved[first : last + 1].sum())
+        share = (total - (last - first)) / (count - (last - first))
+        if length >= LEAST_ROWS and math.log(count) + length * math.log(share) < math.log(CHANCE):
+            found.append((first, last))
+    return found
+
+
+def _suspicion(track: Track, first: int, last: int, text: str, weight: float) -> Suspicion:
+    claims = competing(("precision", weight, text), ("tick_change", 0.0, "exchanges do change their ticks"))
+    return Suspicion(first, last, track.prices, claims, Severity.LOW, first)

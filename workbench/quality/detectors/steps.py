@@ -1,0 +1,179 @@
+"""Lasting steps: where all prices of a symbol jump by one ratio and stay there, alone or in pairs that return.
+
+The ratios splits and units come in are simple; a step is measured as the median of the changes of open, high, low
+and close, as R. Nelson's yfinance does (``price_repair``), which a bad tick in one field does not move.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from workbench.quality.detectors.habits import local_scale
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from workbench.quality.detectors.track import Track
+
+    Floats = NDArray[np.float64]
+
+SIMPLE: Final = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 100.0, 1000.0)
+"""Ratios of splits and units; below 1.5 a step cannot be told from a move."""
+UNITS: Final = 90.0
+"""From here on a ratio is one of units."""
+LEAST_SCALES: Final = 5.0
+"""Usual moves that a step must be as large as: what a symbol does now and then is no split."""
+MOST_SCALES_OFF: Final = 3.0
+"""Usual moves that a step may lie off its ratio."""
+LARGE: Final = 0.3
+LEAST_SLACK: Final = 0.02
+MOST_ROWS: Final = 252
+"""A stretch that prices come back from is no longer than a year of sessions; a longer one is two moves."""
+UNKNOWN_SCALE: Final = 0.03
+"""The scale of a track too short to have one of its own: a lively stock's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A row whose prices all lie one ratio off those of the row before.
+
+    Attributes
+    ----------
+    at
+        Position of the first row on the new level.
+    size
+        Log of the new prices over the old.
+    ratio
+        The simple ratio it is near, greater than 1; negative sizes are falls by that ratio.
+    off
+        How far it lies off the ratio, in scales.
+    scales
+        How large it is, in scales.
+    """
+
+    at: int
+    size: float
+    ratio: float
+    off: float
+    scales: float
+
+    @property
+    def is_up(self) -> bool:
+        """Whether prices rise."""
+        return self.size > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows on another level than those around them: from ``start`` up to and without ``stop``.
+
+    Attributes
+    ----------
+    ratio
+        Of the stretch to what is around it: 5 where its prices are five times too high.
+    opening, closing
+        The steps at its ends; None where it reaches to an end of the track.
+    """
+
+    start: int
+    stop: int
+    ratio: float
+    opening: Step | None
+    closing: Step | None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether prices step there and back."""
+        return self.opening is not None and self.closing is not None
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+def joint_moves(track: Track) -> Floats:
+    """Return the median over all price fields of their log change on the row before; NaN for the first row."""
+    with np.errstate(all="ignore"):
+        changes = np.stack([np.diff(np.log(track.values[name]), prepend=np.nan) for name in track.prices])
+    changes = np.where(np.isfinite(changes), changes, np.nan)
+    known = np.isfinite(changes).sum(axis=0)
+    ordered = np.sort(changes, axis=0)  # NaN last
+    columns = np.arange(changes.shape[1])
+    low, high = np.maximum(known - 1, 0) // 2, np.maximum(known // 2, 0)
+    middle: Floats = (ordered[low, columns] + ordered[np.minimum(high, np.maximum(known - 1, 0)), columns]) / 2
+    return middle
+
+
+def steps_of(track: Track, ratios: tuple[float, ...] = SIMPLE) -> list[Step]:
+    """Find the steps near a simple ratio.
+
+    Parameters
+    ----------
+    track : Track
+    ratios : tuple of float
+        Greater than 1; those of known events may be added to the simple ones.
+    """
+    moves = joint_moves(track)
+    scale = local_scale(_without_steps(moves))
+    scale = np.where(np.isnan(scale), UNKNOWN_SCALE, scale)
+    known = np.array(sorted(ratios))
+    found = []
+    with np.errstate(invalid="ignore"):  # NaN is never large
+        large = np.flatnonzero(np.abs(moves) >= np.maximum(math.log(known[0]) - 0.12, LEAST_SCALES * scale))
+    for at in large.tolist():
+        step = _near_simple(at, float(moves[at]), float(scale[at]), known)
+        if step is not None:
+            found.append(step)
+    return found
+
+
+def _without_steps(moves: Floats) -> Floats:
+    """Leave out moves that would swell the scale they are judged by: a few steps among a short track's moves do."""
+    size = np.abs(moves)
+    usual = np.median(size[size > 0]) if (size > 0).any() else 0.0
+    return np.where(size > max(LARGE, 6 * float(usual)), np.nan, moves)
+
+
+def _near_simple(at: int, size: float, scale: float, known: Floats) -> Step | None:
+    logs = np.log(known)
+    nearest = int(np.argmin(np.abs(logs - abs(size))))
+    off = abs(abs(size) - float(logs[nearest]))
+    gaps = np.diff(logs)
+    room = min(gaps[max(nearest - 1, 0)], gaps[min(nearest, len(gaps) - 1)]) / 2 if len(gaps) else 0.5
+    slack = min(max(MOST_SCALES_OFF * scale, LEAST_SLACK), max(float(room), LEAST_SLACK), 0.25)
+    return Step(at, size, float(known[nearest]), off / scale, abs(size) / scale) if off <= slack else None
+
+
+def _undoes(later: Step, earlier: Step) -> bool:
+    return later.ratio == earlier.ratio and later.is_up != earlier.is_up and later.at - earlier.at <= MOST_ROWS
+
+
+def stretches_of(steps: list[Step], count: int) -> list[Stretch]:
+    """Pair steps that undo each other; what is left reaches from the beginning of the track to its step.
+
+    Parameters
+    ----------
+    steps : list of Step
+        Ascending.
+    count : int
+        Rows of the track.
+
+    Notes
+    -----
+    A step is undone by the next one of the same ratio in the other direction, within ``MOST_ROWS``. Pairs may hold
+    others within.
+    """
+    open_steps: list[Step] = []
+    found: list[Stretch] = []
+    for step in steps:
+        partner = next((s for s in reversed(open_steps) if _undoes(step, s)), None)
+        if partner is None:
+            open_steps.append(step)
+            continue
+        open_steps = open_steps[: open_steps.index(partner)] + open_steps[open_steps.index(partner) + 1 :]
+        found.append(Stretch(partner.at, step.at, step.ratio if partner.is_up else 1 / step.ratio, partner, step))
+    found += [Stretch(0, step.at, 1 / step.ratio if step.is_up else step.ratio, None, step) for step in open_steps]
+    return sorted(found, key=lambda stretch: (stretch.start, stretch.stop)) if count else []

@@ -1,0 +1,131 @@
+"""Kind ``volume_unit``: volumes ten, a hundred or a thousand times off, for a while or from some day on, while prices go on.
+
+Notes
+-----
+The rule has no published source. Volumes are compared by logarithm, with the median around them and with that
+symbol's own scatter: a thin stock's volume jumps a hundredfold on an ordinary day, a liquid one's does not.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from workbench.model.findings import Severity
+from workbench.quality.detectors.suspicion import Suspicion, competing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from workbench.quality.detectors.track import Track
+
+    Floats = NDArray[np.float64]
+
+POWERS: Final = (10.0, 100.0, 1000.0, 1e6)
+LEAST_SCATTERS: Final = 6.0
+LEAST_SCATTER: Final = 0.25
+SLACK: Final = 0.7
+"""How far, as a logarithm, a stretch may lie off a power of ten: medians of few volumes scatter."""
+SIDE: Final = 10
+"""Rows on either side of an edge whose medians are compared."""
+LEAST_ROWS: Final = 30
+LEAST_OF_TEN: Final = 5
+"""Rows a stretch of a mere tenfold must have: single days of ten times the volume are real."""
+
+
+def volume_units(track: Track) -> list[Suspicion]:
+    """Find stretches whose volumes are off by a power of ten.
+
+    Parameters
+    ----------
+    track : Track
+    """
+    volume = track.values.get("volume")
+    if volume is None or track.is_intraday:
+        return []
+    traded = np.flatnonzero(volume > 0)
+    if len(traded) < LEAST_ROWS:
+        return []
+    logs = np.log(volume[traded])
+    scatter = max(float(np.median(np.abs(np.diff(logs)))) / 0.6745 / math.sqrt(2), LEAST_SCATTER)
+    edges = _edges(logs, scatter)
+    found = []
+    for start, stop, height in _stretches(edges, len(logs)):
+        power = min(POWERS, key=lambda p: abs(abs(height) - math.log(p)))
+        off = abs(abs(height) - math.log(power))
+        enough = stop - start >= (LEAST_OF_TEN if power == POWERS[0] else 1)
+        if off <= (SLACK / 2 if power == POWERS[0] else SLACK) and enough:
+            found.append(_suspicion(track, traded, start, stop, height, power, scatter))
+    return found
+
+
+def _edges(logs: Floats, scatter: float) -> list[tuple[int, float]]:
+    """Return where volumes step, and by how much: rows whose own jump is most of the change of the medians around them."""
+    series = pl.Series(logs)
+    before = series.rolling_median(window_size=SIDE, min_samples=3).shift(1).fill_null(np.nan).to_numpy()
+    after = series.reverse().rolling_median(window_size=SIDE, min_samples=1).reverse().to_numpy()
+    jump = np.diff(logs, prepend=np.nan)
+    lone = _lone(logs)
+    step = np.where(np.abs(lone) > 0, lone, after - before)
+    least = max(LEAST_SCATTERS * scatter, math.log(POWERS[0]) - SLACK)
+    with np.errstate(invalid="ignore"):
+        there = (np.abs(step) >= least) & (np.abs(jump) >= 0.6 * np.abs(step)) & (np.sign(jump) == np.sign(step))
+    return [(int(at), float(step[at])) for at in np.flatnonzero(there).tolist()]
+
+
+def _lone(logs: Floats) -> Floats:
+    """Return how far a stretch of up to four rows lies off the medians on both sides, at its first and behind its last row."""
+    found = np.zeros(len(logs))
+    series = pl.Series(logs)
+    before = series.rolling_median(window_size=SIDE, min_samples=3).shift(1).fill_null(np.nan).to_numpy()
+    after = series.reverse().rolling_median(window_size=SIDE, min_samples=3).shift(1).reverse().fill_null(np.nan).to_numpy()
+    for length in (1, 2, 3, 4):
+        if len(logs) <= length:
+            break
+        first = np.arange(len(logs) - length)
+        last = first + length - 1
+        inner = np.median(np.stack([logs[first + k] for k in range(length)]), axis=0)
+        low, high = before[first], after[last]
+        with np.errstate(invalid="ignore"):
+            off = np.where(np.sign(inner - low) == np.sign(inner - high), inner - (low + high) / 2, 0.0)
+            lone = (np.abs(off) >= math.log(POWERS[1]) - SLACK) & (np.abs(low - high) < np.abs(off) / 3)
+        for at in np.flatnonzero(lone & (found[first] == 0)).tolist():
+            found[at], found[at + length] = off[at], -off[at]
+    return found
+
+
+def _stretches(edges: list[tuple[int, float]], count: int) -> list[tuple[int, int, float]]:
+    """Pair edges that undo each other; one that is not undone parts the shorter side from the rest."""
+    found, waiting = [], list(edges)
+    while waiting:
+        at, height = waiting.pop(0)
+        back = next((e for e in waiting if e[1] * height < 0 and abs(e[1] + height) < SLACK), None)
+        if back is not None:
+            waiting.remove(back)
+            found.append((at, back[0], height))
+        elif at < count / 2:
+            found.append((0, at, -height))
+        else:
+            found.append((at, count, height))
+    return found
+
+
+def _suspicion(
+    track: Track, traded: NDArray[np.int64], start: int, stop: int, height: float, power: float, scatter: float
+) -> Suspicion:
+    rows = traded[start:stop]
+    first, last = int(rows[0]), int(rows[-1])
+    moves = np.abs(track.moves[[first, min(last + 1, len(track) - 1)]]) / track.scale[[first, min(last + 1, len(track) - 1)]]
+    calm = bool(np.nanmax(np.nan_to_num(moves)) < 4)
+    side = "above" if height > 0 else "below"
+    text = f"volumes of {len(rows)} row(s) lie a factor of {math.exp(abs(height)):.4g} {side} those around them"
+    weight = min(abs(height) / scatter / 4 - 1.0, 3.0) + (0.5 if calm else -1.0)
+    claims = competing(
+        ("volume_unit", weight, text + (", while the price goes on as before" if calm else "")),
+        ("real_volume", 0.0, "trading does come in bursts" if height > 0 else "trading does dry up"),
+    )
+    factor = 1 / power if height > 0 else power
+    return Suspicion(first, last, ("volume",), claims, Severity.MEDIUM, first, {"factor": factor})

@@ -1,0 +1,144 @@
+"""From rows to what detectors say of them: findings, explanations, and the rows that fail for the score."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+from workbench.model.findings import Explained, Finding
+from workbench.model.names import SESSION, SYMBOL
+from workbench.quality.accuracy import ALL_EVENTS, CHECK_OF, EVENTS, UNJUDGED, has_relative_scale
+from workbench.quality.detectors.panel import examine
+from workbench.quality.detectors.suspicion import REPORTED
+from workbench.quality.detectors.track import tracks
+from workbench.quality.ledger import FAULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from workbench.model.findings import Moment
+    from workbench.quality.detectors.panel import Heard
+    from workbench.quality.detectors.track import Track
+    from workbench.quality.ledger import Ledger
+
+COUNTED: Final = 0.5
+"""Findings at least this probable count against the score."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What was found in some rows.
+
+    Attributes
+    ----------
+    faults
+        As ``FAULTS``: which rows count as failures of which check of accuracy.
+    """
+
+    findings: tuple[Finding, ...]
+    explained: tuple[Explained, ...]
+    faults: pl.DataFrame
+    failure: str = ""
+    """Why detectors could not be heard to the end; empty where they were."""
+
+
+def examined(ledger: Ledger, rows: pl.DataFrame) -> Examined:
+    """Ask all detectors about rows.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    rows : DataFrame
+        Standard rows of whole symbols, or of some sessions with their neighbours, sorted by symbol, then time, with
+        ``stretch``.
+    """
+    findings: list[Finding] = []
+    explained: list[Explained] = []
+    faults = [pl.DataFrame(schema=FAULTS)]
+    failure = ""
+    try:
+        for heard in examine(_tracks(ledger, rows)):
+            findings += _findings(heard)
+            explained += _explanations(heard)
+            faults += _faults(heard)
+    except Exception as error:  # noqa: BLE001 (what a detector could not judge is an ERROR of its checks, not the end of all)
+        failure = f"{type(error).__name__}: {error}".splitlines()[0]
+    return Examined(tuple(findings), tuple(explained), pl.concat(faults), failure)
+
+
+def _tracks(ledger: Ledger, rows: pl.DataFrame) -> list[Track]:
+    """Return what detectors look at: nothing where prices go through zero and have no relative scale."""
+    return list(tracks(rows, ledger.terms, ledger.evidence.contract.adjustment)) if has_relative_scale(ledger) else []
+
+
+def _findings(heard: Heard) -> Iterator[Finding]:
+    track = heard.track
+    for said in heard.suspicions:
+        if said.is_legitimate or said.confidence < REPORTED:
+            continue
+        worst = said.start if said.worst is None else said.worst
+        yield Finding(
+            kind=said.kind,
+            symbol=track.symbol,
+            start=_moment(track, said.start),
+            end=_moment(track, said.end),
+            rows=said.count,
+            severity=said.severity,
+            confidence=said.confidence,
+            fields=said.fields,
+            observed={name: _value(track.values[name][worst]) for name in said.fields if name in track.values},
+            proposed=said.proposed,
+            hypotheses=said.hypotheses,
+        )
+
+
+def _explanations(heard: Heard) -> Iterator[Explained]:
+    track = heard.track
+    yield from heard.explained
+    for said in heard.suspicions:
+        if said.is_legitimate:
+            best = said.hypotheses[0]
+            yield Explained(best.kind, track.symbol, _moment(track, said.start), _moment(track, said.end), best.evidence)
+
+
+def _moment(track: Track, row: int) -> Moment:
+    """Return the session of a row of daily and slower data, else its time."""
+    if track.is_intraday:
+        return _EPOCH + timedelta(microseconds=int(track.at[row]))
+    return (_EPOCH + timedelta(days=int(track.session[row]))).date()
+
+
+def _value(value: Any) -> float | None:
+    return float(value) if isfinite(value) else None
+
+
+def _faults(heard: Heard) -> Iterator[pl.DataFrame]:
+    """Count what fails a check of accuracy in each session; rows that fail one twice count once."""
+    track = heard.track
+    rows: dict[str, NDArray[np.bool_]] = defaultdict(lambda: np.zeros(len(track), dtype=bool))
+    for said in heard.suspicions:
+        check = CHECK_OF.get(said.kind)
+        if check is not None and said.confidence >= COUNTED:
+            last = said.end if check == EVENTS else said.start + said.count - 1
+            rows[check][last if check == EVENTS else said.start : last + 1] = True
+    if np.isnan(track.scale).any():
+        rows[UNJUDGED] = np.isnan(track.scale)
+    for check, marked in rows.items():
+        yield _counted(track.symbol, check, track.session[marked])
+    if heard.events:
+        yield _counted(track.symbol, ALL_EVENTS, track.session[list(heard.events)])
+
+
+def _counted(symbol: str, check: str, sessions: NDArray[np.int32]) -> pl.DataFrame:
+    days, counts = np.unique(sessions, return_counts=True)
+    columns = {SYMBOL: [symbol] * len(days), SESSION: pl.Series(days).cast(pl.Int32).cast(pl.Date), "check": [check] * len(days)}
+    return pl.DataFrame({**columns, "failures": counts.astype(np.int64)}, schema=FAULTS)

@@ -1,0 +1,280 @@
+"""Kind ``revision``: what a newer vintage says otherwise than an older one, told apart into re-adjustment, correction and damage.
+
+A uniform factor over the whole past is a re-adjustment: a split or a dividend since. What changed here and there is a
+correction where the new value fits its neighbours better than the old one, and damage where it fits worse; rows that
+are gone are damage too. The last rows of the older vintage may still have been forming.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from workbench.model.findings import Explained, Finding, Severity
+from workbench.model.names import EVENT_AT, PRICE_FIELDS, SESSION, SYMBOL
+from workbench.quality.detectors.habits import excursion, local_scale
+from workbench.quality.detectors.suspicion import competing, runs_of
+from workbench.quality.sources.conventions import conventions_off
+from workbench.quality.sources.pairing import OTHER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from workbench.model.findings import Hypothesis, Moment
+    from workbench.quality.terms import Terms
+
+    Floats = NDArray[np.float64]
+
+SAME: Final = 2e-5
+"""Values this close, relatively, are one: vendors round."""
+LEAST_JOINT: Final = 0.1
+"""The least step, as a logarithm, that a past must not show where it joins the rest."""
+EVENTS: Final = ("dividend", "split", "capital_gain")
+VOLUME_SAME: Final = 0.005
+STILL_FORMING: Final = 2
+"""The last rows of an older vintage that may have been live."""
+FITS: Final = 1.0
+"""Usual moves by which one value must fit its neighbours better than the other."""
+DISTANT: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """What was restated.
+
+    Attributes
+    ----------
+    changed
+        ``symbol, session, failures``: rows whose new value is suspected.
+    """
+
+    findings: tuple[Finding, ...]
+    explained: tuple[Explained, ...]
+    changed: pl.DataFrame
+    rows: int
+    """Rows that both vintages have."""
+
+
+def restated(frame: pl.DataFrame, previous: pl.DataFrame, terms: Terms) -> Restated:
+    """Compare a vintage with the one before it.
+
+    Parameters
+    ----------
+    frame, previous : DataFrame
+        Standard rows, the new and the old ones.
+    terms : Terms
+    """
+    moment = EVENT_AT if terms.is_intraday else SESSION
+    events = tuple(n for n in EVENTS if n in frame.columns and n in previous.columns)
+    fields = tuple(n for n in (*terms.prices, *terms.sizes, "adj_close") if n in frame.columns and n in previous.columns)
+    if frame[SYMBOL].n_unique() == 1 and previous[SYMBOL].n_unique() == 1:
+        previous = previous.with_columns(pl.lit(frame[SYMBOL][0]).alias(SYMBOL))
+    findings: list[Finding] = []
+    explained: list[Explained] = []
+    shared = 0
+    older = {key: rows for (key,), rows in previous.partition_by(SYMBOL, as_dict=True, maintain_order=True).items()}
+    for (symbol,), arrived in frame.partition_by(SYMBOL, as_dict=True, maintain_order=True).items():
+        if symbol is None or symbol not in older:
+            continue
+        new, old = (side.unique([moment], keep="first").drop_nulls(moment).sort(moment) for side in (arrived, older[symbol]))
+        both = new.join(old.select(moment, *fields, *events), on=moment, how="inner", suffix=OTHER).sort(moment)
+        shared += len(both)
+        findings += _gone(str(symbol), new, old, moment)
+        findings += _events(str(symbol), both, moment)
+        for name in fields:
+            told = _changed(str(symbol), name, both, moment, old[moment].to_list()[-STILL_FORMING:])
+            findings += told[0]
+            explained += told[1]
+    there = set(frame[SYMBOL].unique())
+    for symbol, rows in older.items():
+        if symbol is not None and symbol not in there:
+            first, last = rows[moment].min(), rows[moment].max()
+            claims = competing(
+                ("damage", 2.0, "the symbol was there before and is gone"), ("correction", 0.0, "it may have been renamed")
+            )
+            findings.append(Finding("revision", str(symbol), first, last, len(rows), Severity.HIGH, 0.95, hypotheses=claims))  # type: ignore[arg-type]
+    merged = tuple(_merged(findings))
+    return Restated(merged, tuple(dict.fromkeys(explained)), _counted(merged, frame, moment), shared)
+
+
+def _gone(symbol: str, new: pl.DataFrame, old: pl.DataFrame, moment: str) -> Iterator[Finding]:
+    """Yield stretches of rows that were there and are no more; a window that merely moved on lost nothing."""
+    inside = old.filter(pl.col(moment) >= new[moment].min()).sort(moment)
+    missing = inside[moment].is_in(new[moment].implode())
+    times = inside[moment].to_list()
+    for first, last in runs_of(np.flatnonzero(~missing.to_numpy()).tolist()):
+        claims = competing(
+            ("damage", 2.0, f"{last - first + 1} row(s) that were there before are gone"),
+            ("correction", 0.0, "a vendor may take back rows that never were"),
+        )
+        yield Finding("revision", symbol, times[first], times[last], last - first + 1, Severity.HIGH, 0.95, hypotheses=claims)
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One field in both vintages, the old one on the scale of the new one."""
+
+    name: str
+    new: Floats
+    old: Floats
+
+    def misfits(self, first: int, last: int) -> tuple[float, float]:
+        """Return how far the new and the old rows of a stretch leave the rows around them, in usual moves."""
+        return _misfit(self.new, first, last), _misfit(self.old, first, last)
+
+
+def _events(symbol: str, both: pl.DataFrame, moment: str) -> Iterator[Finding]:
+    """Yield dividends and splits that are others than before."""
+    for name in (n for n in EVENTS if n + OTHER in both.columns):
+        changed = both.filter((pl.col(name).fill_null(0.0) - pl.col(name + OTHER).fill_null(0.0)).abs() > SAME)
+        for when, new, old in changed.select(moment, name, name + OTHER).iter_rows():
+            text = f"the {name.replace('_', ' ')} was {old or 0:.6g} and is {new or 0:.6g} now"
+            claims = competing(("correction", 0.5, text), ("damage", 0.0, "nothing says which is right"))
+            yield Finding(
+                "revision", symbol, when, when, 1, Severity.MEDIUM, 0.95, (name,), observed={name: new}, proposed={name: old},
+                hypotheses=claims,
+            )  # fmt: skip
+
+
+def _changed(
+    symbol: str, name: str, both: pl.DataFrame, moment: str, forming: Sequence[Moment]
+) -> tuple[list[Finding], list[Explained]]:
+    """Class the changes of one field."""
+    times = both[moment].to_list()
+    new, old = (both[column].fill_null(np.nan).to_numpy() for column in (name, name + OTHER))
+    told = conventions_off(symbol, name, new, old)
+    seen = _Field(name, new, old * np.exp(told.level))
+    explained = []
+    findings = list(_broken_joints(symbol, seen, told.level, times))
+    if told.convention is not None and not findings and len(times) and abs(float(told.level[0])) > SAME:
+        factor = f"{math.exp(float(told.level[0])):.6g} times what it was"
+        reason = f"{name}: the past was restated, {factor}, by one {told.convention.kind.replace('_', ' ')}"
+        explained.append(Explained("readjustment", symbol, times[0], times[-1], reason))
+    for first, last in runs_of(np.flatnonzero(_differs(seen, told.noise)).tolist()):
+        claims = _claims(seen, first, last, live=first > 0 and times[first] in forming)
+        if claims[0].kind == "still_forming":
+            explained.append(Explained("revision", symbol, times[first], times[last], claims[0].evidence))
+        else:
+            findings.append(_finding(symbol, seen, (first, last), times, claims))
+    return findings, explained
+
+
+def _broken_joints(symbol: str, seen: _Field, level: Floats, times: Sequence[Moment]) -> Iterator[Finding]:
+    """Yield restated pasts that no longer join the rest: the new vintage steps where the old one did not."""
+    if seen.name not in PRICE_FIELDS and seen.name != "value":
+        return
+    with np.errstate(invalid="ignore", divide="ignore"):
+        moves = [np.abs(np.diff(np.log(v), prepend=np.nan)) for v in (seen.new, seen.old / np.exp(level))]
+    for at in (np.flatnonzero(np.diff(level)) + 1).tolist():
+        step = abs(float(level[at] - level[at - 1]))
+        if not (step > LEAST_JOINT and moves[0][at] > moves[1][at] + 0.5 * step):
+            continue
+        factor_now = math.exp(float(level[at - 1] - level[at]))
+        text = f"the past was restated by a factor of {factor_now:.6g} and steps where it joins the rest"
+        claims = competing(("damage", 2.0, text), ("correction", 0.0, "the older vintage may have been wrong throughout"))
+        factor: dict[str, object] = {"factor": math.exp(float(level[at] - level[at - 1]))}
+        yield Finding(
+            "revision", symbol, times[0], times[at - 1], at, Severity.HIGH, 0.95, (seen.name,),
+            observed={seen.name: _number(seen.new[at - 1])}, proposed=factor, hypotheses=claims,
+        )  # fmt: skip
+
+
+def _differs(seen: _Field, noise: float) -> NDArray[np.bool_]:
+    """Return the rows in which a field has another value, or has one in one vintage only."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        apart = np.abs(np.log(seen.new / seen.old)) > (VOLUME_SAME if seen.name == "volume" else SAME) + 3 * noise
+    there = ~np.isnan(seen.new) & ~np.isnan(seen.old)
+    flipped = there & ((seen.new <= 0) != (seen.old <= 0))
+    found: NDArray[np.bool_] = (there & apart) | flipped | (np.isnan(seen.new) != np.isnan(seen.old))
+    return found
+
+
+def _finding(
+    symbol: str, seen: _Field, place: tuple[int, int], times: Sequence[Moment], claims: tuple[Hypothesis, ...]
+) -> Finding:
+    first, last = place
+    damage = next((h.probability for h in claims if h.kind == "damage"), 0.0)
+    severity = Severity.HIGH if damage >= 0.7 else Severity.MEDIUM if damage >= 0.4 else Severity.LOW
+    proposed: dict[str, object] | None = {seen.name: _number(seen.old[first])} if damage >= 0.5 else None
+    return Finding(
+        "revision", symbol, times[first], times[last], last - first + 1, severity, 0.95, (seen.name,),
+        observed={seen.name: _number(seen.new[first])}, proposed=proposed, hypotheses=claims,
+    )  # fmt: skip
+
+
+def _number(value: float | None) -> float | None:
+    return float(f"{value:.8g}") if value is not None and np.isfinite(value) else None
+
+
+def _claims(seen: _Field, first: int, last: int, *, live: bool) -> tuple[Hypothesis, ...]:
+    """Weigh damage against correction: the value that fits its neighbours is the right one."""
+    name, new, old = seen.name, seen.new[first], seen.old[first]
+    if np.isnan(new):
+        return competing(
+            ("damage", 2.0, f"{name} had a value and has none any more"), ("correction", 0.0, "it may have been wrong")
+        )
+    if np.isnan(old):
+        return competing(("correction", 2.0, f"{name} had no value and has one now"), ("damage", 0.0, "it may have been made up"))
+    fits = seen.misfits(first, last)
+    text = f"{name} was {old:.6g} and is {new:.6g} now, {fits[0]:.1f} against {fits[1]:.1f} usual moves off its neighbours"
+    lean = float(np.clip((fits[0] - fits[1]) / DISTANT, -3, 3)) * (2 if abs(fits[0] - fits[1]) > FITS else 1)
+    return competing(
+        ("damage", 0.4 + lean, f"{text}; nothing says why {last - first + 1} row(s) of history changed"),
+        ("correction", -lean, text),
+        ("still_forming", 2.5 if live else -4.0, "the bar was still forming when the older vintage was taken"),
+    )
+
+
+def _misfit(values: Floats, first: int, last: int) -> float:
+    """Return how far the rows of a stretch leave the rows around it, in usual moves."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logs = np.log(np.where(values > 0, values, np.nan))
+    moves = np.diff(logs, prepend=np.nan)
+    scale = local_scale(moves)
+    usual = float(np.nanmedian(scale)) if np.isfinite(scale).any() else 0.02
+    if first == last:
+        return abs(float(excursion(logs)[first])) / max(float(np.nan_to_num(scale[first], nan=usual)), 1e-6)
+    edges = [abs(float(moves[at])) for at in (first, last + 1) if 0 < at < len(moves) and np.isfinite(moves[at])]
+    return max(edges, default=0.0) / max(usual, 1e-6)
+
+
+def _merged(findings: list[Finding]) -> Iterator[Finding]:
+    """Put findings of several fields of the same rows together."""
+    groups: dict[tuple[str, Moment, Moment], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.symbol, finding.start, finding.end), []).append(finding)
+    for (symbol, start, end), some in groups.items():
+        worst = min(some, key=lambda f: (-f.severity.rank, -f.hypotheses[0].probability))
+        fields = tuple(dict.fromkeys(name for f in some for name in f.fields))
+        observed = {k: v for f in some for k, v in (f.observed or {}).items()} or None
+        proposed = {k: v for f in some for k, v in (f.proposed or {}).items()} or None
+        yield Finding(
+            "revision",
+            symbol,
+            start,
+            end,
+            worst.rows,
+            worst.severity,
+            worst.confidence,
+            fields,
+            observed,
+            proposed,
+            worst.hypotheses,
+        )
+
+
+def _counted(findings: Sequence[Finding], frame: pl.DataFrame, moment: str) -> pl.DataFrame:
+    """Count the rows of each session in which a revision is suspected to be damage."""
+    schema = {SYMBOL: pl.String, SESSION: pl.Date, "failures": pl.Int64}
+    parts = [pl.DataFrame(schema=schema)]
+    for finding in findings:
+        if finding.severity.rank >= Severity.MEDIUM.rank:
+            rows = frame.filter((pl.col(SYMBOL) == finding.symbol) & pl.col(moment).is_between(finding.start, finding.end))
+            parts.append(rows.select(SYMBOL, SESSION, pl.lit(1, dtype=pl.Int64).alias("failures")))
+    return pl.concat(parts).group_by(SYMBOL, SESSION).agg(pl.col("failures").sum()).sort(SYMBOL, SESSION)
