@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -89,7 +90,7 @@ def find(ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame]) -> Found:
         failure = failure or heard.failure
     found += [*_stale(ledger), *missing_sessions(ledger), *_shifted(ledger)]
     found += [*_disorder(ledger), *_unreadable_times(ledger), *ends_early(ledger), *still_forming(ledger)]
-    marked, incidents = _gather(found, ledger)
+    marked, incidents = _gather(_by_cause(found), ledger)
     return Found(
         worst_first(marked),
         incidents,
@@ -98,6 +99,20 @@ def find(ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame]) -> Found:
         undescribed,
         failure,
     )
+
+
+def _by_cause(found: list[Finding]) -> list[Finding]:
+    """Leave out what another finding causes: made-up sessions stand still, and bars beside their hours are missing within."""
+    phantoms = {(f.symbol, f.start) for f in found if f.kind == "phantom_session"}
+    shifted = [(f.symbol, f.start, f.end) for f in found if f.kind == "clock_shift"]
+
+    def is_caused(f: Finding) -> bool:
+        if f.kind == "stale":
+            return f.start == f.end and (f.symbol, f.start) in phantoms
+        day = f.start.date() if isinstance(f.start, datetime) else f.start
+        return f.kind == "missing_bar" and any(symbol == f.symbol and a <= day <= b for symbol, a, b in shifted)
+
+    return [f for f in found if not is_caused(f)]
 
 
 def with_sources(found: Found, ledger: Ledger, evaluated: set[str]) -> Found:

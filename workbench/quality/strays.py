@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MOST: Final = 0.5
 """From this share of the symbols on, it is the market that was open."""
 LEAST_SYMBOLS: Final = 3
+SLIPS: Final = (-3, -2, -1, 1, 2, 3)
+"""Days from a stray day to the session it belongs to, a weekend between them included."""
 QUIET: Final = 0.1
 """Less than this share of the symbol's usual volume is no trading day."""
 
@@ -80,7 +82,7 @@ def _told(stray: pl.DataFrame, ledger: Ledger, rows: pl.DataFrame) -> pl.DataFra
         ledger.attendance.absent if ledger.attendance is not None else pl.DataFrame(schema={SYMBOL: pl.String, SESSION: pl.Date})
     )
     beside = pl.concat(
-        [absent.select(SYMBOL, pl.col(SESSION).dt.offset_by(f"{days}d"), pl.lit(value=True).alias("slipped")) for days in (-1, 1)]
+        [absent.select(SYMBOL, pl.col(SESSION).dt.offset_by(f"{days}d"), pl.lit(value=True).alias("slipped")) for days in SLIPS]
     ).unique([SYMBOL, SESSION])
     known = marked.join(many, on=SESSION, how="left").join(beside, on=[SYMBOL, SESSION], how="left")
     is_ruled = pl.lit(value=any(table.name == "learned" for table in ledger.terms.timetables))

@@ -34,6 +34,9 @@ ASKED: Final = {"close": 5.8, "open": 5.0, "high": 7.0, "low": 8.0}
 LEAST: Final = {"d": 0.02, "w": 0.04, "o": 0.06, "h": 0.01}
 """The least distance, by the last letter of the frequency; less is nobody's concern."""
 LEAST_WITHIN_A_DAY: Final = 0.003
+ROUNDING: Final = 1e-3
+MOST_ROWS: Final = 5
+"""Rows that one slip spoils, at most; longer stretches are another matter."""
 BURST: Final = 0.25
 """How much more is asked for each doubling of the volume."""
 AT_ONCE: Final = 0.5
@@ -62,7 +65,7 @@ def bad_ticks(track: Track) -> list[Suspicion]:
     """
     least = LEAST.get(track.frequency[-1], LEAST_WITHIN_A_DAY)
     off = _distances(track)
-    ratios = {name: _over_asked(track, name, distance, least) for name, distance in off.items()}
+    ratios = {name: _over_asked(track, name, distance, least) * _impossible(track, name) for name, distance in off.items()}
     worst = np.max(np.stack(list(ratios.values())), axis=0)
     return [_suspicion(track, first, last, ratios, off) for first, last in runs_of(np.flatnonzero(worst >= 1.0).tolist())]
 
@@ -79,6 +82,14 @@ def _over_asked(track: Track, name: str, distance: Floats, least: float) -> Floa
     with np.errstate(invalid="ignore"):
         ratio = np.abs(distance) / np.maximum(asked * scale, least)
     return np.where(np.isfinite(ratio), ratio, 0.0)
+
+
+def _impossible(track: Track, name: str) -> Floats | float:
+    """Return 2 where an open or a close lies outside its own bar, so that some price of the bar is wrong for certain, else 1."""
+    if len(track.prices) < 4 or name not in ("open", "close"):
+        return 1.0
+    values, slack = track.values[name], 1 + ROUNDING
+    return np.where((values > track.values["high"] * slack) | (values * slack < track.values["low"]), 2.0, 1.0)
 
 
 def _disagreement(track: Track) -> Floats:
@@ -177,7 +188,19 @@ def _suspicion(track: Track, first: int, last: int, ratios: dict[str, Floats], o
     away = {name: math.log(max(float(track.values[name][at]), TINY) / level) for name in track.prices}
     fields = tuple(n for n in track.prices if n == field or (abs(away[n]) >= SHARED * abs(distance) and away[n] * distance > 0))
     claims = _claims(track, at, fields, float(ratios[field][at]), distance)
+    first, last = _widened(track.values[field], ratios[field], (first, last), level, distance)
     return Suspicion(first, last, fields, claims, Severity.HIGH, at, dict.fromkeys(fields, float(f"{level:.6g}")))
+
+
+def _widened(values: Floats, ratio: Floats, span: tuple[int, int], level: float, distance: float) -> tuple[int, int]:
+    """Take in neighbouring rows that are off in the same way, if less."""
+    near = np.arange(max(span[0] - MOST_ROWS, 0), min(span[1] + MOST_ROWS + 1, len(values)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        away = np.log(values[near] / level)
+    off = np.isfinite(away) & (np.abs(away) >= SHARED * abs(distance)) & (away * distance > 0) & (ratio[near] >= SHARED)
+    run = next(((a, b) for a, b in runs_of(near[off].tolist()) if a <= span[0] <= b), span)
+    wide = min(run[0], span[0]), max(run[1], span[1])
+    return wide if wide[1] - wide[0] < MOST_ROWS else span
 
 
 def _claims(track: Track, at: int, fields: tuple[str, ...], ratio: float, distance: float) -> tuple[Hypothesis, ...]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from workbench.model.findings import Hypothesis, Severity
-from workbench.quality.detectors.steps import SIMPLE, UNITS, Stretch, steps_of, stretches_of
+from workbench.quality.detectors.steps import MOST_ROWS, SIMPLE, UNITS, Stretch, steps_of, stretches_of
 from workbench.quality.detectors.suspicion import Suspicion, competing
 from workbench.quality.detectors.track import day_of
 from workbench.quality.detectors.unit_switch import unit_switches
@@ -86,7 +86,7 @@ def scale_changes(track: Track) -> Rescaled:
     others = [step for step in steps if step not in of_units]
     said, factor = unit_switches(track, of_units)
     unadjusted = np.where(any(_undone_by_adjustment(track, step) for step in of_units), factor, 1.0)
-    for stretch in stretches_of(others, len(track)):
+    for stretch in stretches_of(others, len(track) // 2 if track.is_intraday else MOST_ROWS):
         judged = _judge(track, stretch, events)
         if judged is None:
             continue

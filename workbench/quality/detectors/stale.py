@@ -29,6 +29,8 @@ CHANCE: Final = 2e-6
 CHANCE_WHILE_TRADING: Final = 5e-7
 """Where the volume goes on changing, the market may well stand still: more is asked of the run."""
 LEAST_REPEATS: Final = 2
+LEAST_CLOSES: Final = 4
+"""Closes alone must repeat so often: two days do close alike."""
 LEAST_BASE: Final = 30
 
 
@@ -42,31 +44,41 @@ def stale_prices(track: Track) -> list[Suspicion]:
     """
     if track.is_intraday:
         return []
-    same = _repeats(track)
+    whole = _runs(track, _repeats(track, track.prices), track.prices, LEAST_REPEATS)
+    if len(track.prices) < 4:
+        return whole
+    lone = _runs(track, _repeats(track, track.prices[-1:]), track.prices[-1:], LEAST_CLOSES)
+    return whole + [one for one in lone if not any(a.start <= one.end and one.start <= a.end for a in whole)]
+
+
+def _runs(track: Track, same: NDArray[np.bool_], fields: tuple[str, ...], least: int) -> list[Suspicion]:
+    """Judge the runs of rows that repeat some fields of the row before."""
     before = np.concatenate([[0], np.cumsum(same)])
     found = []
     for first, last in runs_of(np.flatnonzero(same).tolist()):
         low, high = max(first - AROUND, 1), min(last + AROUND, len(track) - 1)
         others = high - low - (last - first)
+        if others < LEAST_BASE or (last - first + 1 < least and len(fields) < 4):
+            continue
         repeats = int(before[high + 1] - before[low]) - (last - first + 1)
-        said = _suspicion(track, first, last, (repeats + 1) / (others + 2)) if others >= LEAST_BASE else None
+        said = _suspicion(track, first, last, (repeats + 1) / (others + 2), fields)
         if said is not None:
             found.append(said)
     return found
 
 
-def _repeats(track: Track) -> NDArray[np.bool_]:
+def _repeats(track: Track, fields: tuple[str, ...]) -> NDArray[np.bool_]:
     same = np.ones(len(track), dtype=bool)
     same[0] = False
-    for name in track.prices:
+    for name in fields:
         same[1:] &= track.values[name][1:] == track.values[name][:-1]
     return same
 
 
-def _suspicion(track: Track, first: int, last: int, share: float) -> Suspicion | None:
+def _suspicion(track: Track, first: int, last: int, share: float, fields: tuple[str, ...]) -> Suspicion | None:
     length = last - first + 1
     traded, copied = _traded(track, first, last)
-    has_range = len(track.prices) >= 4 and bool((track.values["high"] > track.values["low"])[first : last + 1].all())
+    has_range = len(fields) >= 4 and bool((track.values["high"] > track.values["low"])[first : last + 1].all())
     chance = length * math.log(share)
     if has_range and copied:
         weight, told = 3.0, ", range and volume too"
@@ -81,7 +93,7 @@ def _suspicion(track: Track, first: int, last: int, share: float) -> Suspicion |
         ("stale", weight, f"{length} row(s) repeat the prices of the row before{told}"),
         ("no_trade", 0.0, "without a trade a price stands"),
     )
-    return Suspicion(first, last, track.prices, claims, Severity.MEDIUM, first)
+    return Suspicion(first, last, fields, claims, Severity.MEDIUM, first)
 
 
 def _traded(track: Track, first: int, last: int) -> tuple[bool, bool]:

@@ -50,7 +50,7 @@ class Step:
     ratio
         The simple ratio it is near, greater than 1; negative sizes are falls by that ratio.
     off
-        How far it lies off the ratio, in scales.
+        How far it lies off the ratio, in scales; ``MOST_SCALES_OFF`` at most.
     scales
         How large it is, in scales.
     """
@@ -144,36 +144,36 @@ def _near_simple(at: int, size: float, scale: float, known: Floats) -> Step | No
     gaps = np.diff(logs)
     room = min(gaps[max(nearest - 1, 0)], gaps[min(nearest, len(gaps) - 1)]) / 2 if len(gaps) else 0.5
     slack = min(max(MOST_SCALES_OFF * scale, LEAST_SLACK), max(float(room), LEAST_SLACK), 0.25)
-    return Step(at, size, float(known[nearest]), off / scale, abs(size) / scale) if off <= slack else None
+    return Step(at, size, float(known[nearest]), min(off / scale, MOST_SCALES_OFF), abs(size) / scale) if off <= slack else None
 
 
-def _undoes(later: Step, earlier: Step) -> bool:
-    return later.ratio == earlier.ratio and later.is_up != earlier.is_up and later.at - earlier.at <= MOST_ROWS
+def _undoes(later: Step, earlier: Step, most_rows: int) -> bool:
+    return later.ratio == earlier.ratio and later.is_up != earlier.is_up and later.at - earlier.at <= most_rows
 
 
-def stretches_of(steps: list[Step], count: int) -> list[Stretch]:
+def stretches_of(steps: list[Step], most_rows: int = MOST_ROWS) -> list[Stretch]:
     """Pair steps that undo each other; what is left reaches from the beginning of the track to its step.
 
     Parameters
     ----------
     steps : list of Step
         Ascending.
-    count : int
-        Rows of the track.
+    most_rows : int
+        Rows within which a step may be undone.
 
     Notes
     -----
-    A step is undone by the next one of the same ratio in the other direction, within ``MOST_ROWS``. Pairs may hold
-    others within.
+    A step is undone by the next one of the same ratio in the other direction, within ``most_rows``. Pairs may
+    hold others within.
     """
     open_steps: list[Step] = []
     found: list[Stretch] = []
     for step in steps:
-        partner = next((s for s in reversed(open_steps) if _undoes(step, s)), None)
+        partner = next((s for s in reversed(open_steps) if _undoes(step, s, most_rows)), None)
         if partner is None:
             open_steps.append(step)
             continue
         open_steps = open_steps[: open_steps.index(partner)] + open_steps[open_steps.index(partner) + 1 :]
         found.append(Stretch(partner.at, step.at, step.ratio if partner.is_up else 1 / step.ratio, partner, step))
     found += [Stretch(0, step.at, 1 / step.ratio if step.is_up else step.ratio, None, step) for step in open_steps]
-    return sorted(found, key=lambda stretch: (stretch.start, stretch.stop)) if count else []
+    return sorted(found, key=lambda stretch: (stretch.start, stretch.stop))
