@@ -1,18 +1,21 @@
 """Every figure survives an empty result and one row, and says in words what it shows."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
 
 import workbench as wb
+from workbench.figures.arbitration import arbitration
+from workbench.figures.context import around, finding_in_context
 from workbench.figures.prices import prices
 from workbench.figures.profile import columns, coverage, missing_map, returns_histogram
 from workbench.figures.score import dimensions, loss_map, waterfall
 from workbench.figures.theme import score_text
 from workbench.figures.trend import metric_trend, score_trend
+from workbench.model.findings import Finding, Hypothesis, Severity
 from workbench.model.names import Kind
 
 DAY = date(2024, 1, 2)
@@ -97,3 +100,40 @@ def test_many_rows_are_drawn_as_few_and_extremes_survive() -> None:
     candles = figure.data[0]
     assert len(candles.x) <= 520
     assert min(candles.low) == 0.1
+
+
+def test_a_finding_is_drawn_in_its_context_with_what_else_it_might_be() -> None:
+    days = [date(2024, 1, 1) + timedelta(days=n) for n in range(200)]
+    rows = pl.DataFrame(
+        {
+            "symbol": "<b>A</b>",
+            "session": days,
+            "event_at": [datetime(d.year, d.month, d.day, tzinfo=UTC) for d in days],
+            "close": 10.0,
+        }
+    ).with_columns(pl.col("event_at").cast(pl.Datetime("us", "UTC")))
+    claims = (Hypothesis("bad_tick", 0.9, "it lies <far> off"), Hypothesis("real_move", 0.1, "the volume burst"))
+    found = Finding(
+        "bad_tick", "<b>A</b>", days[100], days[100], 1, Severity.HIGH, 0.9, ("close",), {"close": 20.0}, None, claims
+    )
+    near = around(rows, found)
+    assert (near["session"][0], near["session"][-1]) == (days[70], days[130])
+    drawn = finding_in_context(near, found, kind=Kind.BARS, frequency="1d", other=([days[100]], [10.0]))
+    notes = [note.text for note in drawn.layout.annotations]
+    assert [("90%" in text, "&lt;far&gt;" in text) for text in notes] == [(False, False), (True, True)]
+    assert "it lies <far> off" in drawn.layout.meta["alt"]
+    assert any(trace.name == "other source" for trace in drawn.data)
+
+
+def test_sources_are_drawn_by_month_with_their_disagreements() -> None:
+    trust = pl.DataFrame(
+        {"month": [date(2024, 1, 1)] * 2, "source": ["this data", "other"], "agreeing": [90, 100], "cells": [100, 100]}
+    )
+    claims = (Hypothesis("this_source_wrong", 0.9, "off by 50 bps"),)
+    found = Finding(
+        "vendor_disagreement", "A", date(2024, 1, 5), date(2024, 1, 5), 1, Severity.HIGH, 0.95, ("high",), None, None, claims
+    )
+    drawn = arbitration(trust, [found])
+    assert {trace.name for trace in drawn.data} == {"this data", "other", "this data suspected (1)"}
+    assert "this data: 90 of 100 cells" in drawn.layout.meta["alt"]
+    assert "no other source" in arbitration(trust.clear(), []).layout.meta["alt"]

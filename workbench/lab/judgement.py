@@ -76,6 +76,9 @@ def judge(evidence: Evidence, look: Look) -> Judgement:
     ledger.faults, ledger.failure = found.faults, found.failure
     results = run_checks(ledger)
     found = with_sources(found, ledger, {result.name for result in results if result.verdict is not Verdict.ERROR})
+    if found.faults is not ledger.faults:  # another source refuted some of them
+        ledger.faults = found.faults
+        results = run_checks(ledger)
     made = score(results, ledger.rows, evidence.contract.score)
     return Judgement(ledger, look, made, found.findings, found.incidents, found.explained, undescribed=found.undescribed)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.audit.report import ReportContent, render_report
+from workbench.figures.arbitration import arbitration
+from workbench.figures.context import around, finding_in_context
 from workbench.figures.prices import Axes
 from workbench.figures.prices import prices as price_figure
 from workbench.figures.profile import columns, coverage, missing_map, returns_histogram
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from workbench.lab.judgement import Judgement
 
 MOST_PRICE_FIGURES = 4
+MOST_CONTEXTS = 6
 MOST_ROWS = 2_000_000
 
 
@@ -119,6 +122,7 @@ def _figures(judgement: Judgement, timezone: str) -> tuple[tuple[str, go.Figure]
     figures = [
         ("Where the points went", waterfall(score)),
         ("The five dimensions", dimensions(score)),
+        *_contexts(judgement, timezone),
         *[(f"Prices of {symbol}", _prices(judgement, symbol, timezone)) for symbol in _worth_a_look(judgement)],
         ("Lost points by symbol and session", loss_map(score)),
         ("Missing sessions", missing_map(missing_by_month(ledger))),
@@ -126,7 +130,29 @@ def _figures(judgement: Judgement, timezone: str) -> tuple[tuple[str, go.Figure]
         ("Returns", returns_histogram(log_returns(some, ledger.terms.kind))),
         ("Columns", columns(column_profile(some, ledger.terms.fields))),
     ]
+    opinion = ledger.opinion if _was_compared(judgement) else None
+    if opinion is not None:
+        figures.insert(2, ("Sources against each other", arbitration(opinion.trust, opinion.findings)))
     return tuple(figures)
+
+
+def _was_compared(judgement: Judgement) -> bool:
+    """Whether another source could be compared with: what failed to be was told as an ERROR."""
+    return any(c.result.name == "reference_agreement" and c.result.total for c in judgement.score.checks)
+
+
+def _contexts(judgement: Judgement, timezone: str) -> list[tuple[str, go.Figure]]:
+    """Draw the worst findings that have rows to show, each with its hypotheses; no two of one kind and symbol before others."""
+    contract = judgement.evidence.contract
+    chosen = list({(f.kind, f.symbol): f for f in reversed(judgement.findings) if f.symbol and f.hypotheses}.values())[::-1]
+    drawn = []
+    for finding in chosen[:MOST_CONTEXTS]:
+        rows = around(judgement.look(pl.DataFrame({SYMBOL: [finding.symbol]})), finding)
+        if not rows.is_empty():
+            axes = Axes(timezone=timezone, currency=contract.currency)
+            figure = finding_in_context(rows, finding, kind=contract.kind, frequency=contract.frequency, axes=axes)
+            drawn.append((f"Found: {finding.kind.replace('_', ' ')} of {finding.symbol}", figure))
+    return drawn
 
 
 def sampled(judgement: Judgement) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from workbench.model.findings import Explained, Finding
 from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.accuracy import ALL_EVENTS, CHECK_OF, EVENTS, UNJUDGED, has_relative_scale
 from workbench.quality.detectors.panel import examine
-from workbench.quality.detectors.suspicion import REPORTED
+from workbench.quality.detectors.suspicion import REPORTED, WORTH_TELLING
 from workbench.quality.detectors.track import tracks
 from workbench.quality.ledger import FAULTS
 
@@ -105,7 +105,7 @@ def _explanations(heard: Heard) -> Iterator[Explained]:
     track = heard.track
     yield from heard.explained
     for said in heard.suspicions:
-        if said.is_legitimate:
+        if said.kind in WORTH_TELLING:
             best = said.hypotheses[0]
             yield Explained(best.kind, track.symbol, _moment(track, said.start), _moment(track, said.end), best.evidence)
 

@@ -25,6 +25,7 @@ from workbench.quality.rows import in_order, rows_of
 from workbench.quality.rules import LOST, failing
 from workbench.quality.spans import Told, consecutive, findings_of, flags, hypotheses, in_stretches, numbered_sessions, spans_of
 from workbench.quality.strays import stray_sessions
+from workbench.quality.witness import heard_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -119,9 +120,15 @@ def with_sources(found: Found, ledger: Ledger, evaluated: set[str]) -> Found:
     """Add what other sources and earlier vintages say, as far as the checks that ask for them could be evaluated."""
     opinion = ledger.opinion if "reference_agreement" in evaluated else None
     restated = ledger.restated if "vintage_stability" in evaluated else None
-    more = [*(opinion.findings if opinion else ()), *(restated.findings if restated else ())]
-    explained = (*found.explained, *(restated.explained if restated else ()))
-    return replace(found, findings=worst_first((*found.findings, *more)), explained=explained) if more or restated else found
+    findings, explained, faults = [*found.findings], [*found.explained], found.faults
+    if opinion is not None:
+        findings, confirmed, faults = heard_again(findings, faults, opinion)
+        findings += opinion.findings
+        explained += confirmed
+    if restated is not None:
+        findings += restated.findings
+        explained += restated.explained
+    return replace(found, findings=worst_first(findings), explained=tuple(explained), faults=faults)
 
 
 def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

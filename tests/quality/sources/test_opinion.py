@@ -129,3 +129,17 @@ def test_days_that_slipped_are_a_clock(year: pl.DataFrame) -> None:
     later = year.with_columns(pl.col("date") + timedelta(days=1))
     _, metrics = of(wb.check(year, reference=later), "reference_agreement")
     assert any("its clock is -24 hours off" in text for text in metrics["conventions"])  # type: ignore[attr-defined]
+
+
+def test_what_both_sources_have_is_no_slip(year: pl.DataFrame) -> None:
+    """A wild low that two vendors report alike did trade; one that only the data has did not, and its value is known."""
+    wild = at(year, 80, low=0.8)
+    alone = wb.check(wild)
+    assert [f.kind for f in alone.findings] == ["bad_tick"]
+    both = wb.check(wild, reference=wild)
+    assert both.findings == ()
+    assert [(odd.kind, odd.start) for odd in both.judgement.explained] == [("real_move", year["date"][80])]
+    assert float(both.score) == 100
+    against = next(f for f in wb.check(wild, reference=year).findings if f.kind == "bad_tick")
+    assert against.confidence >= 0.99
+    assert against.proposed == {"low": pytest.approx(year["low"][80], rel=1e-5)}

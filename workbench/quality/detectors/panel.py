@@ -68,10 +68,22 @@ def _examined(track: Track) -> Heard:
     return Heard(track, (*said, *paid.suspicions), paid.explained, paid.days)
 
 
+CAUSES: Final = {
+    "stale": ("precision", "partial_bar"),
+    "precision": ("bad_tick", "unit_switch"),
+    "volume_unit": ("partial_split", "unadjusted_split", "double_split"),
+}
+"""Kind -> kinds that cause it where they cover it: rounded prices stand still, a split's volume is off by its ratio."""
+
+
 def _by_cause(said: Sequence[Suspicion]) -> list[Suspicion]:
-    """Leave out what another finding causes: prices that were rounded stand still, rows written twice repeat."""
-    causes = [(one.start, one.end) for one in said if one.kind in ("precision", "partial_bar")]
-    return [one for one in said if one.kind != "stale" or not any(a <= one.start and one.end <= b for a, b in causes)]
+    """Leave out what another finding causes."""
+
+    def is_caused(one: Suspicion) -> bool:
+        causes = [other for other in said if other.kind in CAUSES.get(one.kind, ())]
+        return any(other.start <= one.start + 1 and one.end <= other.end + 1 for other in causes)
+
+    return [one for one in said if not is_caused(one)]
 
 
 def _astray(track: Track, said: Sequence[Suspicion]) -> NDArray[np.bool_]:

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 
     from workbench.model.findings import Explained
 
-LEGITIMATE: Final = frozenset({"split", "dividend", "real_move", "half_day", "halt", "listing", "delisting", "rename", "holiday"})
-"""Explanations that make nothing wrong: what they win is explained, not found."""
+FAULTS: Final = frozenset(
+    ["bad_tick", "unit_switch", "unadjusted_split", "partial_split", "double_split", "dividend_adjustment", "stale",
+     "volume_unit", "precision", "ticker_reuse", "wide_spread", "off_quote_trade", "partial_bar"]
+)  # fmt: skip
+"""What detectors find; every other explanation makes nothing wrong."""
+WORTH_TELLING: Final = frozenset({"split", "dividend", "real_move", "halt"})
+"""Explanations that are told where they win: what looks odd, and is not."""
 REPORTED: Final = 0.3
 """Findings less probable than this are not told."""
 
@@ -66,7 +71,7 @@ class Suspicion:
     @property
     def is_legitimate(self) -> bool:
         """Whether nothing is wrong after all."""
-        return self.kind in LEGITIMATE
+        return self.kind not in FAULTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ It looks at rows, not at states: what it says stands beside them and joins them 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workbench.model.contract import Reference
-    from workbench.model.findings import Finding
+    from workbench.model.findings import Finding, Moment
     from workbench.quality.sources.disagreement import Cells
     from workbench.quality.sources.pairing import Pairs
     from workbench.quality.terms import Terms
@@ -69,6 +70,25 @@ class Opinion:
     conventions: tuple[Convention, ...] = ()
     findings: tuple[Finding, ...] = ()
     covered: dict[str, float] = field(default_factory=dict)
+    by_symbol: dict[str, tuple[list[Moment], dict[str, Cells]]] = field(default_factory=dict)
+    """Symbol -> the moments of its shared rows, and what was compared of each field."""
+
+    def agreement(self, symbol: str, start: Moment, end: Moment, fields: tuple[str, ...]) -> float | None:
+        """Return the share of some cells in which the sources agree; None where nobody else says anything of them."""
+        moments, cells = self.by_symbol.get(symbol, ([], {}))
+        low, high = bisect_left(moments, start), bisect_right(moments, end)
+        told = [cells[name] for name in fields if name in cells]
+        known = sum(int(np.isfinite(one.off[low:high]).sum()) for one in told)
+        return 1 - sum(int(one.is_far[low:high].sum()) for one in told) / known if known else None
+
+    def agreed(self, symbol: str, when: Moment, fields: tuple[str, ...]) -> dict[str, object] | None:
+        """Return what the other sources say of one row, on the data's scale."""
+        moments, cells = self.by_symbol.get(symbol, ([], {}))
+        at = bisect_left(moments, when)
+        if at >= len(moments) or moments[at] != when:
+            return None
+        known = {name: float(cells[name].agreed[at]) for name in fields if name in cells}
+        return {name: float(f"{value:.6g}") for name, value in known.items() if np.isfinite(value)} or None
 
 
 def compared(frame: pl.DataFrame, references: Mapping[str, pl.DataFrame], terms: Terms, limits: Reference) -> Opinion | None:
@@ -101,12 +121,14 @@ def compared(frame: pl.DataFrame, references: Mapping[str, pl.DataFrame], terms:
     together, names = _together(pairs, terms)
     found: list[Finding] = []
     said: list[Convention] = clocks
+    whole: dict[str, tuple[list[Moment], dict[str, Cells]]] = {}
     counted, rated, trusted = [pl.DataFrame(schema=CELLS)], [], [pl.DataFrame(schema=TRUST)]
     for (symbol,), rows in together.partition_by(SYMBOL, as_dict=True, maintain_order=True).items():
         cells = _cells_of(str(symbol), rows, names, terms, limits)
         moments = rows[EVENT_AT if terms.is_intraday else SESSION].to_list()
         found += disagreements(rows, str(symbol), cells, moments)
         said += [convention for compared in cells.values() for convention in compared.conventions]
+        whole[str(symbol)] = (moments, cells)
         prices = {name: compared for name, compared in cells.items() if name in terms.prices}
         counted.append(_counted(str(symbol), rows, prices))
         rated.append(_rated(str(symbol), rows, cells, terms, limits))
@@ -114,7 +136,9 @@ def compared(frame: pl.DataFrame, references: Mapping[str, pl.DataFrame], terms:
     trust = pl.concat(trusted).group_by("month", "source").agg(pl.col("agreeing", "cells").sum()).sort("month", "source")
     symbols = pl.DataFrame([row for row in rated if row is not None], schema=SYMBOLS)
     covered = {name: met.covered for name, met in pairs.items()}
-    return Opinion(pl.concat(counted).sort(SYMBOL, SESSION), symbols.sort(SYMBOL), trust, tuple(said), tuple(found), covered)
+    return Opinion(
+        pl.concat(counted).sort(SYMBOL, SESSION), symbols.sort(SYMBOL), trust, tuple(said), tuple(found), covered, whole
+    )
 
 
 def _together(pairs: Mapping[str, Pairs], terms: Terms) -> tuple[pl.DataFrame, tuple[str, ...]]:
