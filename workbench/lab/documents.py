@@ -145,6 +145,7 @@ def finding_document(finding: Finding) -> dict[str, Any]:
         "proposed": plain(finding.proposed),
         "hypotheses": [{"kind": h.kind, "probability": h.probability, "evidence": h.evidence} for h in finding.hypotheses],
         "incident": finding.incident,
+        "provisional": finding.provisional,
     }
 
 

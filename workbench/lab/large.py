@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 LARGE_ROWS: Final = 2_000_000
 SAMPLES: Final = 8
-SAMPLE_ROWS: Final = 65_536
+SAMPLE_ROWS: Final = 32_768
 PARQUET: Final = (".parquet", ".pq")
 
 

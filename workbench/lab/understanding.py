@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MOST_FITS = 200
 FEW_SESSIONS = 30
 BARE = "unnamed"
+ONE_OFFSET = timedelta(days=100)
+"""No zone changes its clock and back within so few days, but for Ramadan in Morocco, which has no exchange here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,11 +275,23 @@ def _place_moments(arrived: Arrived, calendars: dict[str, Calendar], zones: dict
     return pl.concat(with_session)
 
 
+def _local_dates(moments: pl.Series, zone: str) -> pl.Series:
+    """Return the dates of moments in a zone; by plain addition where its offset does not change among them."""
+    ends = pl.Series([moments.min(), moments.max()], dtype=moments.dtype)
+    local = ends.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+    offsets = local - ends.dt.replace_time_zone(None)
+    short = ends.null_count() == 0 and ends[1] - ends[0] < ONE_OFFSET and offsets[0] == offsets[1]
+    if not short:
+        return moments.dt.convert_time_zone(zone).dt.date()
+    shifted: pl.Series = moments.dt.replace_time_zone(None) + offsets[0]
+    return shifted.dt.date()
+
+
 def _with_session(rows: pl.DataFrame, kept: Calendar | None) -> pl.DataFrame:
     """Give each row its session: the one it lies in, else the local day."""
     if kept is None:
         return rows.with_columns(pl.col("begins_at").dt.date().alias(SESSION))
-    local = pl.col("begins_at").dt.convert_time_zone(kept.timezone).dt.date()
+    local = _local_dates(rows["begins_at"], kept.timezone)
     first, last = rows["begins_at"].min(), rows["begins_at"].max()
     if first is None or last is None:
         return rows.with_columns(pl.lit(None, dtype=pl.Date).alias(SESSION))

@@ -47,6 +47,8 @@ class Finding:
         Rows that are wrong, or that are missing.
     observed, proposed
         Field -> value at the worst row of the span; None where there is none.
+    provisional
+        Whether rows that are still to come decide: the last bar is judged for good once the next is there.
     """
 
     kind: str
@@ -61,6 +63,7 @@ class Finding:
     proposed: dict[str, object] | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
     incident: str | None = None
+    provisional: bool = False
 
     @property
     def id(self) -> str:

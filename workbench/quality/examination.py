@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 
 from workbench.model.findings import Explained, Finding
-from workbench.model.names import SESSION, SYMBOL
+from workbench.model.names import EVENT_AT, SESSION, SYMBOL, Kind
 from workbench.quality.accuracy import ALL_EVENTS, CHECK_OF, EVENTS, UNJUDGED, has_relative_scale
+from workbench.quality.detectors.habits import WINDOW
 from workbench.quality.detectors.panel import examine
 from workbench.quality.detectors.suspicion import REPORTED, WORTH_TELLING
 from workbench.quality.detectors.track import tracks
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from workbench.quality.detectors.track import Track
     from workbench.quality.ledger import Ledger
 
+MARGIN: Final = 2 * WINDOW + 10
+"""Rows before and behind a screened one that its verdict may depend on."""
 COUNTED: Final = 0.5
 """Findings at least this probable count against the score."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -77,7 +80,26 @@ def examined(ledger: Ledger, rows: pl.DataFrame) -> Examined:
 
 def _tracks(ledger: Ledger, rows: pl.DataFrame) -> list[Track]:
     """Return what detectors look at: nothing where prices go through zero and have no relative scale."""
-    return list(tracks(rows, ledger.terms, ledger.evidence.contract.adjustment)) if has_relative_scale(ledger) else []
+    if not has_relative_scale(ledger):
+        return []
+    if ledger.terms.is_intraday:
+        rows = _near_screened(ledger, rows)
+    return list(tracks(rows, ledger.terms, ledger.evidence.contract.adjustment))
+
+
+def _near_screened(ledger: Ledger, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows within a day that detectors need: those around what a screen points to, and whole symbols that step far."""
+    lone = rows.with_row_index("place").join(
+        ledger.lone.select(SYMBOL, pl.col("at").alias(EVENT_AT)).unique(), on=[SYMBOL, EVENT_AT], how="semi"
+    )
+    keep = rows[SYMBOL].is_in(ledger.stepping.implode()).fill_null(value=False).to_numpy().copy()
+    for place in lone["place"].to_list():
+        keep[max(place - MARGIN, 0) : place + MARGIN + 1] = True
+    if ledger.terms.kind in (Kind.QUOTES, Kind.TICKS):
+        keep[:] = True
+    kept = rows.filter(pl.Series(keep))
+    apart = (pl.col("stretch") != pl.col("stretch").shift()) | (pl.col("at").cast(pl.Int64).diff() != 1)
+    return kept.with_columns(apart.fill_null(value=True).cum_sum().alias("stretch"))
 
 
 def _findings(heard: Heard) -> Iterator[Finding]:
@@ -98,6 +120,7 @@ def _findings(heard: Heard) -> Iterator[Finding]:
             observed={name: _value(track.values[name][worst]) for name in said.fields if name in track.values},
             proposed=said.proposed,
             hypotheses=said.hypotheses,
+            provisional=said.provisional,
         )
 
 
@@ -127,7 +150,7 @@ def _faults(heard: Heard) -> Iterator[pl.DataFrame]:
     rows: dict[str, NDArray[np.bool_]] = defaultdict(lambda: np.zeros(len(track), dtype=bool))
     for said in heard.suspicions:
         check = CHECK_OF.get(said.kind)
-        if check is not None and said.confidence >= COUNTED:
+        if check is not None and said.confidence >= COUNTED and not said.provisional:
             last = said.end if check == EVENTS else said.start + said.count - 1
             rows[check][last if check == EVENTS else said.start : last + 1] = True
     if np.isnan(track.scale).any():

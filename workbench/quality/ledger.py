@@ -12,6 +12,7 @@ from workbench.model.checks import Where
 from workbench.model.errors import WorkbenchError
 from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.attendance import Attendance, attendance, days_of_masks, seen_days
+from workbench.quality.chain import STEP
 from workbench.quality.outcome import FAILURES
 from workbench.quality.rules import UNPRICED
 from workbench.quality.shifted import shifted_sessions
@@ -92,6 +93,15 @@ class Ledger:
     def lone(self) -> pl.DataFrame:
         """Lone prices that detectors must look at, with the symbol's own scale."""
         return lone_prices(self.state, self.terms)
+
+    @cached_property
+    def stepping(self) -> pl.Series:
+        """Symbols whose prices step far, other than to a lone price and back: to be looked at as a whole."""
+        far = self.state.spikes.filter(pl.col("field") == STEP)
+        lone = self.lone.filter(pl.col("field") == (self.terms.main or "")).select(SYMBOL, "at", "value")
+        there = far.join(lone, on=[SYMBOL, "at"], how="anti")
+        lasting = there.join(lone, left_on=[SYMBOL, "level"], right_on=[SYMBOL, "value"], how="anti")
+        return lasting[SYMBOL].unique().sort()
 
     @cached_property
     def standing(self) -> pl.DataFrame:

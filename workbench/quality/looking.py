@@ -8,7 +8,6 @@ import polars as pl
 
 from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.absences import short_cells
-from workbench.quality.chain import STEP
 from workbench.quality.flags import REPORTED, cells_of
 from workbench.quality.rules import NEGATIVE
 from workbench.quality.spans import ORDINAL, numbered_sessions
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from workbench.quality.ledger import Ledger
 
 ROWS_AT_ONCE: Final = 1_000_000
+CELL: Final = {SYMBOL: pl.String, SESSION: pl.Date}
 MOST_ROWS: Final = 4_000_000
 """Rows within days that are looked at again, at most."""
 
@@ -70,9 +70,5 @@ def _with_neighbours(cells: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
 
 def _rescaled(ledger: Ledger) -> pl.DataFrame:
     """Return all sessions of symbols whose prices step far: whether they step back may show many sessions later."""
-    far = ledger.state.spikes.filter(pl.col("field") == STEP)[SYMBOL].unique()
-    return (
-        numbered_sessions(ledger, far).select(SYMBOL, SESSION)
-        if len(far)
-        else pl.DataFrame(schema={SYMBOL: pl.String, SESSION: pl.Date})
-    )
+    far = ledger.stepping
+    return numbered_sessions(ledger, far).select(SYMBOL, SESSION) if len(far) else pl.DataFrame(schema=CELL)

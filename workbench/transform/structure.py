@@ -90,7 +90,7 @@ def _duplicate_reason(frame: pl.DataFrame, fields: list[str], policies: Policies
     usable = pl.col(REASON).is_null()
     follows = (same_key & usable & usable.shift()).fill_null(value=False)
     if not frame.select(follows.any()).item():
-        return pl.Series(REASON, [None] * len(frame), dtype=pl.String)
+        return pl.Series(REASON, [None], dtype=pl.String).new_from_index(0, len(frame))
     differs = follows & ~pl.all_horizontal([pl.col(name).eq_missing(pl.col(name).shift()) for name in fields])
     keyed = frame.with_columns(follows.alias("follows"), differs.alias("differs"), (~follows).cum_sum().alias("key"))
     keyed = keyed.with_columns(

@@ -112,3 +112,18 @@ def test_local_verdicts_do_not_depend_on_rows_far_away(cut: int) -> None:
     part = {name: column[cut : 600 - cut] for name, column in values.items()}
     (whole,), (some,) = bad_ticks(track_of(values)), bad_ticks(track_of(part))
     assert (whole.start, whole.confidence, whole.proposed) == (some.start + cut, some.confidence, some.proposed)
+
+
+def test_a_last_row_far_off_is_doubted_until_the_next_is_there() -> None:
+    values = walk(200)
+    for name in ("open", "high", "low", "close"):
+        values[name][199] *= 1.5
+    (said,) = bad_ticks(track_of(values))
+    assert (said.start, said.end, said.provisional) == (199, 199, True)
+    assert said.confidence < 0.6
+    back = {name: np.concatenate([column, walk(201)[name][200:]]) for name, column in values.items()}
+    (settled,) = bad_ticks(track_of(back))
+    assert (settled.start, settled.provisional) == (199, False)
+    assert settled.confidence > 0.9
+    lasting = {name: np.concatenate([c, c[199:] * (1.01 if name != "volume" else 1), c[199:]]) for name, c in values.items()}
+    assert bad_ticks(track_of(lasting)) == []

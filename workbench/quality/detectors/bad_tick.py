@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workbench.model.findings import Hypothesis
+    from workbench.quality.detectors.crowd import Crowd
     from workbench.quality.detectors.track import Track
 
     Floats = NDArray[np.float64]
@@ -49,38 +50,68 @@ WITHIN_A_DAY: Final = 1.6
 UNIT: Final = (90.0, 110.0)
 SHARED: Final = 0.5
 """Other fields of the row are off too where they lie at least this share of the distance off."""
+LAST: Final = 1.5
+"""What is asked of a last row, over that of others: only one side of it is there."""
 ASTRAY: Final = 4.0
 """Scales from which on a close or an open is not trusted to bound its bar."""
 TURBULENCE: Final = 0.8
 """How much of the bar's own move counts as its scale: a wild day has long wicks."""
 
 
-def bad_ticks(track: Track) -> list[Suspicion]:
+def bad_ticks(track: Track, crowd: Crowd | None = None) -> list[Suspicion]:
     """Find lone prices.
 
     Parameters
     ----------
     track : Track
         On one scale: what ``scale_changes`` found is mended.
+    crowd : Crowd, optional
+        What all symbols did at each moment; None where they are too few to tell.
     """
     least = LEAST.get(track.frequency[-1], LEAST_WITHIN_A_DAY)
-    off = _distances(track)
+    off = _distances(track, crowd)
     ratios = {name: _over_asked(track, name, distance, least) * _impossible(track, name) for name, distance in off.items()}
     worst = np.max(np.stack(list(ratios.values())), axis=0)
-    return [_suspicion(track, first, last, ratios, off) for first, last in runs_of(np.flatnonzero(worst >= 1.0).tolist())]
+    found = [_suspicion(track, first, last, ratios, off) for first, last in runs_of(np.flatnonzero(worst >= 1.0).tolist())]
+    return found if any(one.end == len(track) - 1 for one in found) else [*found, *_last_row(track, least)]
+
+
+def _last_row(track: Track, least: float) -> list[Suspicion]:
+    """Doubt a last row that lies far off those before it: whether prices come back is not known yet."""
+    at = len(track) - 1
+    before = float(sides(track.level)[0][at])
+    distance = float(track.level[at]) - before
+    asked = ASKED["close"] * (WITHIN_A_DAY if track.is_intraday else 1.0) * LAST
+    if not abs(distance) > max(asked * float(np.nan_to_num(track.scale[at], nan=np.inf)), least):
+        return []
+    fields = tuple(
+        n for n in track.prices if abs(math.log(max(float(track.values[n][at]), TINY)) - before) >= SHARED * abs(distance)
+    )
+    text = f"{', '.join(fields)} {abs(math.expm1(distance)):.1%} off the rows before; the next row will tell"
+    unit = _unit_claim(math.exp(abs(distance)))
+    claims = [("bad_tick", 0.2, text), ("real_move", 0.0, "a move that lasts looks the same until the next row is there")]
+    if unit is not None:
+        claims.append(("unit_switch", 2.0, f"the last row over those before is close to {unit:.6g}"))
+    value = float(f"{math.exp(before):.6g}")
+    return [Suspicion(at, at, fields, competing(*claims), Severity.MEDIUM, at, dict.fromkeys(fields, value), provisional=True)]
 
 
 def _over_asked(track: Track, name: str, distance: Floats, least: float) -> Floats:
     """Return the distance over what is asked for; zero where it is not known."""
-    asked = ASKED["close"] if len(track.prices) == 1 or name == track.prices[-1] else ASKED.get(name, ASKED["close"])
+    is_main = name == track.prices[-1] or len(track.prices) == 1
+    asked = ASKED["close"] if is_main else ASKED.get(name, ASKED["close"])
     asked *= WITHIN_A_DAY if track.is_intraday else 1.0
-    scale = (
-        track.scale if name == track.prices[-1] or len(track.prices) < 4 else np.fmax(_bar_scale(track), local_scale(distance))
-    )
-    if name == track.prices[-1]:
-        scale = scale * _disagreement(track)
+    ratio = _ratio(distance, asked * track.scale, least)
+    if not (ratio >= 0.5).any():  # what follows only asks for more
+        return ratio
+    if is_main or len(track.prices) < 4:
+        return _ratio(distance, asked * track.scale * (_disagreement(track) if is_main else 1.0), least)
+    return _ratio(distance, asked * np.fmax(_bar_scale(track), local_scale(distance)), least)
+
+
+def _ratio(distance: Floats, asked: Floats, least: float) -> Floats:
     with np.errstate(invalid="ignore"):
-        ratio = np.abs(distance) / np.maximum(asked * scale, least)
+        ratio = np.abs(distance) / np.maximum(asked, least)
     return np.where(np.isfinite(ratio), ratio, 0.0)
 
 
@@ -115,11 +146,11 @@ def _bar_scale(track: Track) -> Floats:
     return shown
 
 
-def _distances(track: Track) -> dict[str, Floats]:
+def _distances(track: Track, crowd: Crowd | None) -> dict[str, Floats]:
     """Return field -> how far off it lies, as a signed log; fields that did not come are absent."""
     lone = _abrupt(track.level, excursion(track.level))
-    if track.crowd is not None:
-        lone = _less(lone, track.crowd.at(track.at, "excursion") * track.scale)
+    if crowd is not None:
+        lone = _less(lone, crowd.at(track.at, "excursion") * track.scale)
     main = track.prices[-1]
     if len(track.prices) == 2:
         return {main: lone, track.prices[0]: excursion(np.log(track.values[track.prices[0]]))}
@@ -127,7 +158,7 @@ def _distances(track: Track) -> dict[str, Floats]:
         return {main: lone}
     with np.errstate(invalid="ignore", divide="ignore"):
         outside = _outside_bar(track)
-        return {main: np.where(np.abs(outside) > np.abs(lone), outside, lone), **_within_bars(track, outside)}
+        return {main: np.where(np.abs(outside) > np.abs(lone), outside, lone), **_within_bars(track, outside, crowd)}
 
 
 def _abrupt(level: Floats, lone: Floats) -> Floats:
@@ -146,7 +177,7 @@ def _outside_bar(track: Track) -> Floats:
     return np.where(np.isfinite(found), found, 0.0)
 
 
-def _within_bars(track: Track, outside: Floats) -> dict[str, Floats]:
+def _within_bars(track: Track, outside: Floats, crowd: Crowd | None) -> dict[str, Floats]:
     """Judge opens, highs and lows by their own bar; an open or a close that is astray itself bounds nothing."""
     opened, high, low, close = (np.log(track.values[name]) for name in ("open", "high", "low", "close"))
     before, after = sides(close)
@@ -156,7 +187,6 @@ def _within_bars(track: Track, outside: Floats) -> dict[str, Floats]:
     previous = np.concatenate([[np.nan], close[:-1]])
     lone_open = _beyond(opened, np.fmin(close, previous), np.fmax(close, previous))
     opened = np.where(np.abs(lone_open) > ASTRAY * track.scale, close, opened)
-    crowd = track.crowd
     above, below = (0.0 if crowd is None else crowd.at(track.at, which) * track.scale for which in ("above", "below"))
     top, bottom = np.fmax(opened, close), np.fmin(opened, close)
     return {

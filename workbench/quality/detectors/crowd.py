@@ -50,8 +50,8 @@ class Crowd:
 
 def crowd_of(all_tracks: Sequence[Track]) -> Crowd | None:
     """Take the median of all symbols at each moment at which at least ``LEAST_SYMBOLS`` have a row."""
-    if len({track.symbol for track in all_tracks}) < LEAST_SYMBOLS:
-        return None
+    if len({track.symbol for track in all_tracks}) < LEAST_SYMBOLS or all_tracks[0].is_intraday:
+        return None  # within a day only suspicious symbols are looked at: they are no crowd
     parts = [_in_scales(track) for track in all_tracks]
     medians = (
         pl.concat(parts).group_by("at").agg(pl.len().alias("symbols"), pl.col("excursion", "above", "below").median()).sort("at")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workbench.model.findings import Explained
+    from workbench.quality.detectors.crowd import Crowd
     from workbench.quality.detectors.suspicion import Suspicion
     from workbench.quality.detectors.track import Track
 
@@ -54,13 +55,14 @@ def examine(all_tracks: Sequence[Track]) -> Iterator[Heard]:
     """Ask every detector about every track."""
     crowd = crowd_of(all_tracks)
     for track in all_tracks:
-        yield _examined(track if crowd is None else replace(track, crowd=crowd))
+        yield _examined(track, crowd)
 
 
-def _examined(track: Track) -> Heard:
+def _examined(track: Track, crowd: Crowd | None) -> Heard:
     rescaled = scale_changes(track)
-    mended = track.mended({name: track.values[name] * rescaled.factor for name in track.prices})
-    said = [*rescaled.suspicions, *bad_ticks(mended)]
+    is_mended = bool((rescaled.factor != 1).any())
+    mended = track.mended({name: track.values[name] * rescaled.factor for name in track.prices}) if is_mended else track
+    said = [*rescaled.suspicions, *bad_ticks(mended, crowd)]
     for detector in LOCAL:
         said += detector(track)
     said = _by_cause(said)

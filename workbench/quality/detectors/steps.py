@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from workbench.quality.detectors.habits import local_scale
+from workbench.quality.detectors.habits import local_scale, median_of_few
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +29,8 @@ LEAST_SCALES: Final = 5.0
 """Usual moves that a step must be as large as: what a symbol does now and then is no split."""
 MOST_SCALES_OFF: Final = 3.0
 """Usual moves that a step may lie off its ratio."""
+LEAST_ROOM: Final = 0.12
+"""How far, as a logarithm, the smallest step may lie below the smallest ratio."""
 LARGE: Final = 0.3
 LEAST_SLACK: Final = 0.02
 MOST_ROWS: Final = 252
@@ -98,13 +100,7 @@ def joint_moves(track: Track) -> Floats:
     """Return the median over all price fields of their log change on the row before; NaN for the first row."""
     with np.errstate(all="ignore"):
         changes = np.stack([np.diff(np.log(track.values[name]), prepend=np.nan) for name in track.prices])
-    changes = np.where(np.isfinite(changes), changes, np.nan)
-    known = np.isfinite(changes).sum(axis=0)
-    ordered = np.sort(changes, axis=0)  # NaN last
-    columns = np.arange(changes.shape[1])
-    low, high = np.maximum(known - 1, 0) // 2, np.maximum(known // 2, 0)
-    middle: Floats = (ordered[low, columns] + ordered[np.minimum(high, np.maximum(known - 1, 0)), columns]) / 2
-    return middle
+    return median_of_few(changes)
 
 
 def steps_of(track: Track, ratios: tuple[float, ...] = SIMPLE) -> list[Step]:
@@ -117,12 +113,15 @@ def steps_of(track: Track, ratios: tuple[float, ...] = SIMPLE) -> list[Step]:
         Greater than 1; those of known events may be added to the simple ones.
     """
     moves = joint_moves(track)
+    known = np.array(sorted(ratios))
+    least = math.log(known[0]) - LEAST_ROOM
+    if not (np.abs(np.nan_to_num(moves)) >= least).any():
+        return []
     scale = local_scale(_without_steps(moves))
     scale = np.where(np.isnan(scale), UNKNOWN_SCALE, scale)
-    known = np.array(sorted(ratios))
     found = []
     with np.errstate(invalid="ignore"):  # NaN is never large
-        large = np.flatnonzero(np.abs(moves) >= np.maximum(math.log(known[0]) - 0.12, LEAST_SCALES * scale))
+        large = np.flatnonzero(np.abs(moves) >= np.maximum(least, LEAST_SCALES * scale))
     for at in large.tolist():
         step = _near_simple(at, float(moves[at]), float(scale[at]), known)
         if step is not None:

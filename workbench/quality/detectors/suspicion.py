@@ -42,6 +42,8 @@ class Suspicion:
         Field -> value at that row, or ``factor`` for all rows of the span; None where there is none.
     reaches_to_event
         Whether the last row is the day of an event before which all rows are wrong, and right itself.
+    provisional
+        Whether rows that are still to come decide.
     """
 
     start: int
@@ -52,6 +54,7 @@ class Suspicion:
     worst: int | None = None
     proposed: dict[str, object] | None = None
     reaches_to_event: bool = False
+    provisional: bool = False
 
     @property
     def kind(self) -> str:

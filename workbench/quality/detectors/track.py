@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from workbench.quality.detectors.crowd import Crowd
     from workbench.quality.terms import Terms
 
     Floats = NDArray[np.float64]
@@ -44,8 +43,6 @@ class Track:
         The name of the calendar the symbol keeps; empty where none is known.
     adjustment
         What the contract says prices are adjusted for: ``none``, ``splits``, ``splits_dividends`` or ``unknown``.
-    crowd
-        What all symbols did at each moment; None where they are too few to tell.
     """
 
     symbol: str
@@ -57,7 +54,6 @@ class Track:
     frequency: str
     calendar: str = ""
     adjustment: str = "unknown"
-    crowd: Crowd | None = None
 
     def __len__(self) -> int:
         return len(self.at)
@@ -97,7 +93,7 @@ class Track:
 
     def mended(self, values: dict[str, Floats]) -> Track:
         """Return the same rows with other values in some fields."""
-        return replace(self, values={**self.values, **values})
+        return replace(self, values={**self.values, **values})  # what is cached of the old values stays behind
 
 
 def day_of(track: Track, row: int) -> str:
