@@ -26,6 +26,7 @@ def check(
     previous: Annotated[
         Path | None, typer.Option("--previous", help="What the same source said before; see what it changed.")
     ] = None,
+    events: Annotated[Path | None, typer.Option("--events", help="Splits and dividends, where the data carries none.")] = None,
     min_score: Annotated[float | None, typer.Option("--min-score", min=0, max=100, help="Exit 1 below this score (85).")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when anything was found.")] = False,
 ) -> None:
@@ -37,7 +38,13 @@ def check(
     terms = None if contract is None else read_contract(contract)
     others = {path.name: path for path in reference or []}
     checked = check_data(
-        paths, contract=terms, calendar=calendar, as_of=moment(as_of, "--as-of"), reference=others, previous=previous
+        paths,
+        contract=terms,
+        calendar=calendar,
+        as_of=moment(as_of, "--as-of"),
+        reference=others,
+        previous=previous,
+        events=events,
     )
     if report is not None:
         write_check_report(checked, report)

@@ -168,7 +168,7 @@ def findings(
     from workbench.review.queue import queue
 
     judgement = open_lab(lab)[dataset].judge()
-    found = [finding_document(finding) for finding in judgement.findings]
+    found = [finding_document(finding, judgement.evidence.contract) for finding in judgement.findings]
     if json:
         print_json({"schema": "workbench.findings/1", "dataset": dataset, "findings": found})
     else:

@@ -24,6 +24,7 @@ from workbench.quality.ledger import Evidence
 from workbench.quality.passes import measured
 from workbench.quality.sources.opinion import compared
 from workbench.quality.sources.vintages import restated
+from workbench.transform.corporate_actions import read_events, with_events
 from workbench.transform.formats import from_pandas, typed_table
 from workbench.transform.standardise import Origin, standardise
 
@@ -109,6 +110,7 @@ def check(
     as_of: datetime | None = None,
     reference: Checkable | Mapping[str, Checkable] | None = None,
     previous: Checkable | None = None,
+    events: Checkable | None = None,
 ) -> Checked:
     """Check market data that nobody has described.
 
@@ -126,6 +128,8 @@ def check(
         A second opinion to compare with, or several, in order of trust.
     previous : path or frame, optional
         What the same source said before: what it has changed since is looked at.
+    events : path or frame, optional
+        Splits and dividends, where the data carries none itself; also the contract's.
 
     Returns
     -------
@@ -143,7 +147,8 @@ def check(
     >>> wb.check(pl.DataFrame({"date": days, "close": [10.0, 10.1, -1.0, 10.2]})).findings[0].kind
     'non_positive'
     """
-    if reference is None and previous is None and (files := large_files(_paths(data))):
+    events = events if events is not None else contract.events if contract else None
+    if reference is None and previous is None and events is None and (files := large_files(_paths(data))):
         large = judged_files(files, contract, calendar, as_of)
         if large is not None:
             return Checked(tuple(str(path) for path in _paths(data)), large[0], large[1], as_of, large[2])
@@ -152,6 +157,8 @@ def check(
     frame, left_out = _known_by(understood.frame, as_of)
     if frame.is_empty():
         raise BadInput(f"{', '.join(paths)[:200]}: no rows at or before {as_of:%Y-%m-%dT%H:%MZ}; choose a later --as-of")
+    if events is not None:
+        frame = with_events(frame, read_events(_tables(events)[1][0]))
     others = {name: _other(data, understood) for name, data in _references(reference).items()}
     before = None if previous is None else _other(previous, understood)
     judgement = judged_rows(understood.of(frame), now=as_of, references=others, previous=before)

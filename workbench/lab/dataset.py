@@ -31,11 +31,13 @@ from workbench.quality.ledger import Evidence
 from workbench.quality.profile import column_profile, log_returns, missing_by_month, symbol_profile
 from workbench.quality.sources.opinion import Opinion, compared
 from workbench.quality.timetables import terms_of
+from workbench.transform.corporate_actions import adjusted_by_events, read_events, with_events
 from workbench.transform.standardise import Origin, standardise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from workbench.lab.judgement import Look
     from workbench.lake import Lake
     from workbench.model.contract import Contract
     from workbench.quality.terms import Terms
@@ -247,9 +249,56 @@ class Dataset:
         A session that is asked for as the last (``end``) is held against those before it.
         """
         snap, evidence, gathered = self.gather(**which)
-        made = judge(evidence, snap.rows) if findings else judged_by_states(evidence, snap.rows)
+        look = self._look(snap)
+        made = judge(evidence, look) if findings else judged_by_states(evidence, look)
         last = _day(which.get("end")) if findings else None
         return replace(made if last is None else against_its_past(made, last), gathered=str(gathered))
+
+    def _look(self, snap: Snapshot) -> Look:
+        """Return what fetches rows again, with the events of the contract's table beside them."""
+        events = self._events()
+        return snap.rows if events is None else lambda cells: with_events(snap.rows(cells), events)
+
+    def _events(self) -> pl.DataFrame | None:
+        return None if self.contract.events is None else read_events(read_paths([self.root / self.contract.events])[0])
+
+    def adjusted(
+        self, *, symbols: Sequence[str] | None = None, start: Day = None, end: Day = None, dividends: bool = True
+    ) -> pl.DataFrame:
+        """Derive adjusted prices from processed rows and events: a view, made anew each time, never stored.
+
+        Parameters
+        ----------
+        symbols : sequence of str, optional
+        start, end : date or ISO text, optional
+            The sessions to return; events behind them count too.
+        dividends : bool
+            False: only splits are taken out.
+
+        Returns
+        -------
+        DataFrame
+            As :func:`workbench.transform.corporate_actions.adjusted_by_events`.
+
+        Raises
+        ------
+        BadInput
+            No events are known, or the contract does not say what prices are adjusted for.
+        """
+        adjustment = self.contract.adjustment
+        if adjustment not in ("none", "splits"):
+            raise BadInput(
+                f"dataset {self.name}: adjusted prices are derived from unadjusted ones, and its contract says '{adjustment}'; "
+                'set adjustment = "none" or "splits"'
+            )
+        rows = self.read(symbols=symbols).frame
+        events = self._events()
+        rows = rows if events is None else with_events(rows, events)
+        if not {"split", "dividend"} <= set(rows.columns):
+            raise BadInput(f"dataset {self.name}: no events are known; name a table of them under 'events' in its contract")
+        view = adjusted_by_events(rows, splits=adjustment == "none", dividends=dividends)
+        first, last = _day(start), _day(end)
+        return view.filter((pl.col(SESSION) >= first) if first else True, (pl.col(SESSION) <= last) if last else True)
 
     def score(self, **which: Any) -> Scored:
         """Score what arrived; ``which`` is as for :meth:`gather`."""

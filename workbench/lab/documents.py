@@ -10,6 +10,7 @@ from workbench.lab.judgement import against_its_past
 from workbench.model.names import SESSION, SYMBOL
 from workbench.monitor.alerts import alarms, band
 from workbench.quality.measure import PLACEHOLDER
+from workbench.review.policies import decide
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +82,7 @@ def judgement_document(dataset: dict[str, Any], judgement: Judgement, calendars:
             {SYMBOL: symbol, "score": value, "rows": rows, "calendar": calendars[symbol].name if symbol in calendars else None}
             for symbol, value, rows in judgement.score.by_symbol.iter_rows()
         ],
-        "findings": [finding_document(finding) for finding in judgement.findings],
+        "findings": [finding_document(finding, judgement.evidence.contract) for finding in judgement.findings],
         "undescribed": judgement.undescribed,
         "incidents": [_incident(incident) for incident in judgement.incidents],
         "explained": [_explained(odd) for odd in judgement.explained],
@@ -129,8 +130,9 @@ def _count(value: Any) -> int | float:
     return int(value) if value.denominator == 1 else float(value)
 
 
-def finding_document(finding: Finding) -> dict[str, Any]:
-    """Write a finding."""
+def finding_document(finding: Finding, contract: Contract | None = None) -> dict[str, Any]:
+    """Write a finding; with what the contract decides about it, where one is given."""
+    decision = None if contract is None else decide(finding, contract)
     return {
         "id": finding.id,
         "kind": finding.kind,
@@ -146,6 +148,7 @@ def finding_document(finding: Finding) -> dict[str, Any]:
         "hypotheses": [{"kind": h.kind, "probability": h.probability, "evidence": h.evidence} for h in finding.hypotheses],
         "incident": finding.incident,
         "provisional": finding.provisional,
+        "decision": None if decision is None else {"action": decision.action.value, "by": decision.by, "reason": decision.reason},
     }
 
 
@@ -185,5 +188,5 @@ def quality_record(judgement: Judgement, session: date) -> dict[str, Any]:
         "alarms": alarm_documents(judgement.score, session),
         "rows": arrived_rows(judgement.evidence.state),
         "symbols": {symbol: score for symbol, score, _ in judgement.score.by_symbol.iter_rows()},
-        "findings": [finding_document(finding) for finding in judgement.findings],
+        "findings": [finding_document(finding, judgement.evidence.contract) for finding in judgement.findings],
     }

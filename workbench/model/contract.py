@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from workbench.model.checks import Dimension
+from workbench.model.decisions import Action
 from workbench.model.errors import BadInput, did_you_mean
 from workbench.model.names import EVENT_AT, SYMBOL, Kind, fields_of
 from workbench.model.score import MISSION_WEIGHTS, Thresholds
@@ -80,11 +81,20 @@ class Reference(_Part):
     max_rmse: Annotated[float, Field(gt=0)] = 0.01
 
 
+class FindingPolicy(_Part):
+    """What is decided about findings of a kind (``*``: of any), from a confidence on, without a person."""
+
+    kind: str
+    action: Action
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.95
+
+
 class Policies(_Part):
-    """What happens to rows that share a symbol and a time, without anybody being asked."""
+    """What happens to rows that share a symbol and a time, and to findings, without anybody being asked."""
 
     exact_duplicates: Literal["keep_first", "quarantine_all"] = "keep_first"
     conflicting_duplicates: Literal["quarantine_all", "keep_first", "keep_last"] = "quarantine_all"
+    findings: tuple[FindingPolicy, ...] = ()
 
 
 class Tuning(_Part):
@@ -147,6 +157,8 @@ class Contract(_Part):
         Standard name -> the source's name, where the source's names do not speak for themselves.
     ranges
         Standard column -> the lowest and highest value it may have.
+    events
+        A table of splits and dividends, where the data carries none itself.
     """
 
     dataset: Annotated[str, Field(pattern=DATASET_PATTERN)]
@@ -167,6 +179,7 @@ class Contract(_Part):
     storage: Storage = Storage()
     freshness: Freshness = Freshness()
     reference: Reference | None = None
+    events: str | None = None
     policies: Policies = Policies()
     score: Scoring = Scoring()
     checks: dict[str, Tuning] = {}

@@ -220,9 +220,9 @@ def _claims_of_past(
     ratio = f"{step.ratio:.6g}"
     event = "the data names no split" if near is None else f"the data has the split on {day_of(track, near)}"
     beside = near is not None and near != step.at
-    doubled = 1.0 if is_against else 0.2 if near is None and _looks_doubled(step) else -1.5
+    doubled = 1.0 if is_against else -4.0 if near is not None else 0.2 if _looks_doubled(step) else -1.5
     return competing(
-        ("unadjusted_split", base - (2.0 if is_against else 0.0) - (1.5 if beside else 0.0),
+        ("unadjusted_split", base - (4.0 if is_against else 0.0) - (1.5 if beside else 0.0),
          f"all prices step by a ratio of {ratio} on an ordinary day{volume[1]}; {event}"),
         ("double_split", base + doubled, f"prices step by a ratio of {ratio} against the way of a split; {event}"),
         ("partial_split", base + (1.0 if beside else -2.5), f"prices step by {ratio} beside the day of a split; {event}"),

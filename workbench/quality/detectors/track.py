@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from workbench.model.names import EVENT_AT, REASON, SESSION, SYMBOL
+from workbench.model.names import EVENT_AT, REASON, SESSION, SYMBOL, fields_of
 from workbench.quality.detectors.habits import local_scale, usual_level
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def tracks(frame: pl.DataFrame, terms: Terms, adjustment: str = "unknown") -> It
     if REASON in frame.columns:
         good &= pl.col(REASON).is_null()
     rows = frame.with_row_index("position").filter(good)
-    fields = tuple(name for name in terms.fields if name in rows.columns)
+    fields = tuple(name for name in fields_of(terms.kind) if name in rows.columns)
     bounds = np.concatenate([[0], np.flatnonzero(np.diff(rows["stretch"].to_numpy())) + 1, [len(rows)]])
     columns = {name: rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in fields}
     at = rows[EVENT_AT].to_physical().to_numpy()

@@ -1,0 +1,41 @@
+"""What a contract decides without a person: which kind, from which confidence on. Everything else waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from workbench.model.decisions import Action, Decision
+
+if TYPE_CHECKING:
+    from workbench.model.contract import Contract, FindingPolicy
+    from workbench.model.findings import Finding
+
+STRUCTURAL: Final = frozenset({"duplicate_key", "conflicting_duplicate", "schema_drift"})
+"""Rows that no reader could use; they are in quarantine from the moment they arrive."""
+
+
+def decide(finding: Finding, contract: Contract) -> Decision:
+    """Return what the contract says about a finding.
+
+    Parameters
+    ----------
+    finding : Finding
+    contract : Contract
+        The first of its policies that fits decides. A policy that would take a value decides nothing where there is
+        none to take, and no policy decides about a finding that is provisional.
+    """
+    for policy in contract.policies.findings:
+        if _fits(policy, finding):
+            reason = f"the contract's policy for {policy.kind} from a confidence of {policy.min_confidence:g} on"
+            return Decision(finding.id, policy.action, "policy", reason)
+    if finding.kind in STRUCTURAL:
+        return Decision(
+            finding.id, Action.QUARANTINE, "default", "rows that share a key, or have no time or symbol, go to quarantine"
+        )
+    return Decision(finding.id, Action.REVIEW, "default", "waits for a person")
+
+
+def _fits(policy: FindingPolicy, finding: Finding) -> bool:
+    if policy.kind not in (finding.kind, "*") or finding.confidence < policy.min_confidence or finding.provisional:
+        return False
+    return policy.action not in (Action.TAKE_PROPOSED, Action.TAKE_REFERENCE) or finding.proposed is not None
