@@ -12,6 +12,7 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -96,7 +97,7 @@ def _event(fault: Fault, first: date, last: date, days: dict[str, list[date]]) -
     return (at, at) if fault.start == 0 else (first, last)
 
 
-def measure(seeds: range, part: str) -> tuple[dict[str, Tally], list[tuple[float, bool]], float]:
+def measure(seeds: range, part: str) -> tuple[dict[str, Tally], list[tuple[float, bool]], int, float]:
     """Check damaged series; what is found in them without damage is left out here, and counted by ``false_alarms``."""
     tallies: dict[str, Tally] = defaultdict(Tally)
     calibration: list[tuple[float, bool]] = []
@@ -117,7 +118,7 @@ def measure(seeds: range, part: str) -> tuple[dict[str, Tally], list[tuple[float
                 found = [f for f in _checked(group, spoilt).findings if (f.kind, f.symbol, f.start) not in known]
                 days = {symbol: frame["date"].to_list() for symbol, frame in group.frames.items()}
                 calibration += compared(found, faults, days, tallies)
-    return tallies, calibration, rows / (time.perf_counter() - began)
+    return tallies, calibration, rows, rows / (time.perf_counter() - began)
 
 
 def _checked(group: Group, frames: dict[str, pl.DataFrame]) -> Checked:
@@ -136,36 +137,68 @@ def false_alarms(part: str) -> tuple[int, int, Counter[str]]:
     return count, days, kinds
 
 
-def show(tallies: dict[str, Tally]) -> None:
-    print(f"{'kind':<24}{'planted':>8}{'recall':>8}{'precision':>10}{'F1':>7}  instead / beside")
+def wilson(hits: int, tries: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson, 1927)."""
+    if not tries:
+        return 0.0, 1.0
+    z, share = 1.96, hits / tries
+    middle = (share + z * z / (2 * tries)) / (1 + z * z / tries)
+    half = z / (1 + z * z / tries) * (share * (1 - share) / tries + z * z / (4 * tries * tries)) ** 0.5
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def show(tallies: dict[str, Tally], days: int) -> None:
+    print("| kind | planted | recall | 95 % | precision | 95 % | F1 | taken for something else |")
+    print("|---|---|---|---|---|---|---|---|")
     for kind in KINDS:
         t = tallies[kind]
-        print(f"{kind:<24}{t.planted:>8}{t.recall:>8.3f}{t.precision:>10.3f}{t.f1:>7.3f}  {dict(t.other.most_common(4))}")
-    for kind in sorted(set(tallies) - set(KINDS)):
-        print(f"{kind:<24} not planted: {tallies[kind].false} false, {dict(tallies[kind].other.most_common(3))}")
+        shares = (t.recall, wilson(t.found, t.planted), t.precision, wilson(t.found, t.found + t.false))
+        cells = [f"{x:.3f}" if isinstance(x, float) else f"{x[0]:.2f} to {x[1]:.2f}" for x in shares]
+        other = ", ".join(f"{name} ({n})" for name, n in t.other.most_common(3) if not name.startswith("beside"))
+        print(f"| `{kind}` | {t.planted:,} | {' | '.join(cells)} | {t.f1:.3f} | {other} |")
     known = [tallies[kind].f1 for kind in KINDS if tallies[kind].planted]
-    print(f"macro mean of F1: {sum(known) / len(known):.3f}")
+    planted = sum(tallies[kind].planted for kind in KINDS)
+    print(
+        f"\nMacro mean of F1: {sum(known) / len(known):.3f}; {planted:,} faults in {days:,} symbol-days, one in {days // planted:,}."
+    )
+    stray = {kind: t for kind, t in tallies.items() if kind not in KINDS and (t.false or t.other)}
+    print(
+        "Kinds that were not planted: "
+        + (", ".join(f"{k} ({t.false} false, {sum(t.other.values())} beside)" for k, t in stray.items()) or "none.")
+    )
+
+
+def show_calibration(calibration: list[tuple[float, bool]], days: int) -> None:
+    """Print how often findings of a confidence are right."""
+    print("\n| confidence | findings | right | 95 % |\n|---|---|---|---|")
+    for low, high in pairwise((0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.001)):
+        here = [right for confidence, right in calibration if low <= confidence < high]
+        if here:
+            interval = wilson(sum(here), len(here))
+            print(
+                f"| {low:.2f} to {min(high, 1):.2f} | {len(here):,} | {sum(here) / len(here):.3f} | {interval[0]:.2f} to {interval[1]:.2f} |"
+            )
+    right = sum(right for _, right in calibration)
+    print(f"\nBase rate: {len(calibration):,} findings, {right:,} of them right, in {days:,} symbol-days.")
 
 
 def main() -> None:
+    """Print the tables of docs/detection.md."""
     parser = argparse.ArgumentParser(description="Measure the detectors.")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--part", choices=["tuned", "held_out"], default="held_out")
     asked = parser.parse_args()
     seeds = range(asked.seeds) if asked.part == "tuned" else range(100, 100 + asked.seeds)
-    tallies, calibration, speed = measure(seeds, asked.part)
-    show(tallies)
-    for low in (0.5, 0.6, 0.7, 0.8, 0.9, 0.97):
-        high = {0.5: 0.6, 0.6: 0.7, 0.7: 0.8, 0.8: 0.9, 0.9: 0.97, 0.97: 1.01}[low]
-        here = [right for confidence, right in calibration if low <= confidence < high]
-        print(
-            f"confidence {low:.2f}..{high:.2f}: {len(here)} findings, {sum(here) / len(here) if here else float('nan'):.2f} right"
-        )
-    count, days, kinds = false_alarms(asked.part)
-    print(f"clean: {count} findings on {days:,} symbol-days, {1000 * count / days:.3f} per thousand")
-    for kind, n in kinds.most_common(20):
-        print("  ", kind, n)
-    print(f"{speed:,.0f} rows a second")
+    tallies, calibration, days, speed = measure(seeds, asked.part)
+    show(tallies, days)
+    show_calibration(calibration, days)
+    count, clean_days, kinds = false_alarms(asked.part)
+    low, high = wilson(count, clean_days)
+    print(
+        f"\nClean: {count} findings on {clean_days:,} symbol-days, {1000 * count / clean_days:.3f} per thousand ({1000 * low:.2f} to {1000 * high:.2f}):"
+    )
+    print("; ".join(kinds))
+    print(f"\n{speed:,.0f} rows a second, `wb.check` from frame to findings.")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The same 15 rules over the same Parquet, as one writes them plainly for three engines; and the floor below them all."""
 
-# ruff: noqa: PLC0415 (each peer pays for its own library only, which may be absent)
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final

@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def _small_table(folder: Path) -> Path:
-    from minute_bars import make_table  # noqa: PLC0415 (peers are measured where workbench is not installed, too)
+    from minute_bars import make_table
 
     return make_table(folder, 400_000)
 

@@ -1,6 +1,5 @@
 """The same rules again, as far as two validation frameworks express them over pandas."""
 
-# ruff: noqa: PLC0415 (each peer pays for its own library only, which may be absent)
 from __future__ import annotations
 
 import os

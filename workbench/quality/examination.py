@@ -13,7 +13,7 @@ import polars as pl
 
 from workbench.model.findings import Explained, Finding
 from workbench.model.names import EVENT_AT, SESSION, SYMBOL, Kind
-from workbench.quality.accuracy import ALL_EVENTS, CHECK_OF, EVENTS, UNJUDGED, has_relative_scale
+from workbench.quality.accuracy import ALL_EVENTS, BOUNDS, CHECK_OF, EVENTS, UNJUDGED, has_relative_scale
 from workbench.quality.detectors.habits import WINDOW
 from workbench.quality.detectors.panel import examine
 from workbench.quality.detectors.suspicion import REPORTED, WORTH_TELLING
@@ -153,8 +153,9 @@ def _faults(heard: Heard) -> Iterator[pl.DataFrame]:
         if check is not None and said.confidence >= COUNTED and not said.provisional:
             last = said.end if check == EVENTS else said.start + said.count - 1
             rows[check][last if check == EVENTS else said.start : last + 1] = True
-    if np.isnan(track.scale).any():
-        rows[UNJUDGED] = np.isnan(track.scale)
+    unjudged = np.isnan(track.scale) & ~rows[BOUNDS]  # what was found all the same was judged
+    if unjudged.any():
+        rows[UNJUDGED] = unjudged
     for check, marked in rows.items():
         yield _counted(track.symbol, check, track.session[marked])
     if heard.events:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-ASKED: Final = {"close": 5.8, "open": 5.0, "high": 7.0, "low": 8.0}
+ASKED: Final = {"close": 5.8, "open": 4.5, "high": 6.0, "low": 6.5}
 """Scales a field must lie off; sell-offs that recover within a day leave longer lower wicks than upper ones."""
 LEAST: Final = {"d": 0.02, "w": 0.04, "o": 0.06, "h": 0.01}
 """The least distance, by the last letter of the frequency; less is nobody's concern."""
@@ -106,7 +106,8 @@ def _over_asked(track: Track, name: str, distance: Floats, least: float) -> Floa
         return ratio
     if is_main or len(track.prices) < 4:
         return _ratio(distance, asked * track.scale * (_disagreement(track) if is_main else 1.0), least)
-    return _ratio(distance, asked * np.fmax(_bar_scale(track), local_scale(distance)), least)
+    burst = 1.0 if track.activity is None else _burst(track.activity)
+    return _ratio(distance, asked * burst * np.fmax(_bar_scale(track), local_scale(distance)), least)
 
 
 def _ratio(distance: Floats, asked: Floats, least: float) -> Floats:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 GRIDS: Final = (100.0, 10.0, 1.0, 0.1, 0.01, 0.001)
 CHANCE: Final = 1e-4
 LEAST_ROWS: Final = 3
+AROUND: Final = 125
+"""Rows on either side that say how often the symbol lies on a grid at that time: ticks and prices do change."""
 MATERIAL: Final = 0.1
 """A grid matters from this share of the symbol's usual moves on."""
 USUAL: Final = 0.998
@@ -81,14 +83,18 @@ def _multiples(price: NDArray[np.float64], grid: float) -> Flags:
 
 def _coarse_runs(on: Flags, moved: Flags) -> list[tuple[int, int]]:
     """Return the runs of rows on a grid that are too long to be chance; a price that merely stays says nothing."""
-    count, total = len(on), int(on.sum())
-    if total < LEAST_ROWS or total > max(COARSE * count, 2 * LEAST_ROWS):
+    if int(on.sum()) < LEAST_ROWS:
         return []
+    before = np.concatenate([[0], np.cumsum(on)])
     found = []
     for first, last in runs_of(np.flatnonzero(on).tolist()):
         length = int(moved[first : last + 1].sum())
-        share = (total - (last - first)) / (count - (last - first))
-        if length >= LEAST_ROWS and math.log(count) + length * math.log(share) < math.log(CHANCE):
+        if length < LEAST_ROWS:
+            continue
+        low, high = max(first - AROUND, 0), min(last + 1 + AROUND, len(on))
+        others = high - low - (last + 1 - first)
+        share = (int(before[high] - before[low]) - (last + 1 - first) + 1) / (others + 1)
+        if others >= AROUND and share <= COARSE and math.log(len(on)) + length * math.log(share) < math.log(CHANCE):
             found.append((first, last))
     return found
 

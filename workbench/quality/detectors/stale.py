@@ -31,6 +31,8 @@ CHANCE_WHILE_TRADING: Final = 5e-7
 LEAST_REPEATS: Final = 2
 LEAST_CLOSES: Final = 4
 """Closes alone must repeat so often: two days do close alike."""
+MOST_USUAL: Final = 0.4
+"""A symbol that repeats its price more often than this hardly trades: its standing prices say nothing."""
 LEAST_BASE: Final = 30
 
 
@@ -58,9 +60,9 @@ def _runs(track: Track, same: NDArray[np.bool_], fields: tuple[str, ...], least:
     for first, last in runs_of(np.flatnonzero(same).tolist()):
         low, high = max(first - AROUND, 1), min(last + AROUND, len(track) - 1)
         others = high - low - (last - first)
-        if others < LEAST_BASE or (last - first + 1 < least and len(fields) < 4):
-            continue
         repeats = int(before[high + 1] - before[low]) - (last - first + 1)
+        if others < LEAST_BASE or repeats > MOST_USUAL * others or (last - first + 1 < least and len(fields) < 4):
+            continue
         said = _suspicion(track, first, last, (repeats + 1) / (others + 2), fields)
         if said is not None:
             found.append(said)

@@ -114,7 +114,8 @@ def tracks(frame: pl.DataFrame, terms: Terms, adjustment: str = "unknown") -> It
     Parameters
     ----------
     frame : DataFrame
-        Standard rows sorted by symbol, then time, with ``stretch`` (rows of one stretch follow each other without a hole).
+        Standard rows sorted by symbol, then time; within a day with ``stretch`` (rows of one stretch follow each other
+        without a hole). Daily and slower rows are one track for each symbol, whatever is missing between them.
     terms : Terms
     adjustment : str
         What the contract says prices are adjusted for.
@@ -127,7 +128,8 @@ def tracks(frame: pl.DataFrame, terms: Terms, adjustment: str = "unknown") -> It
         good &= pl.col(REASON).is_null()
     rows = frame.with_row_index("position").filter(good)
     fields = tuple(name for name in fields_of(terms.kind) if name in rows.columns)
-    bounds = np.concatenate([[0], np.flatnonzero(np.diff(rows["stretch"].to_numpy())) + 1, [len(rows)]])
+    owner = rows["stretch"] if terms.is_intraday else rows.select(pl.col(SYMBOL).rle_id()).to_series()
+    bounds = np.concatenate([[0], np.flatnonzero(np.diff(owner.to_numpy())) + 1, [len(rows)]])
     columns = {name: rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in fields}
     at = rows[EVENT_AT].to_physical().to_numpy()
     session = rows[SESSION].to_physical().fill_null(0).to_numpy()
