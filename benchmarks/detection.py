@@ -158,9 +158,8 @@ def show(tallies: dict[str, Tally], days: int) -> None:
         print(f"| `{kind}` | {t.planted:,} | {' | '.join(cells)} | {t.f1:.3f} | {other} |")
     known = [tallies[kind].f1 for kind in KINDS if tallies[kind].planted]
     planted = sum(tallies[kind].planted for kind in KINDS)
-    print(
-        f"\nMacro mean of F1: {sum(known) / len(known):.3f}; {planted:,} faults in {days:,} symbol-days, one in {days // planted:,}."
-    )
+    rate = f"{planted:,} faults in {days:,} symbol-days, one in {days // planted:,}"
+    print(f"\nMacro mean of F1: {sum(known) / len(known):.3f}; {rate}.")
     stray = {kind: t for kind, t in tallies.items() if kind not in KINDS and (t.false or t.other)}
     print(
         "Kinds that were not planted: "
@@ -175,9 +174,8 @@ def show_calibration(calibration: list[tuple[float, bool]], days: int) -> None:
         here = [right for confidence, right in calibration if low <= confidence < high]
         if here:
             interval = wilson(sum(here), len(here))
-            print(
-                f"| {low:.2f} to {min(high, 1):.2f} | {len(here):,} | {sum(here) / len(here):.3f} | {interval[0]:.2f} to {interval[1]:.2f} |"
-            )
+            share = f"{sum(here) / len(here):.3f} | {interval[0]:.2f} to {interval[1]:.2f}"
+            print(f"| {low:.2f} to {min(high, 1):.2f} | {len(here):,} | {share} |")
     right = sum(right for _, right in calibration)
     print(f"\nBase rate: {len(calibration):,} findings, {right:,} of them right, in {days:,} symbol-days.")
 
@@ -194,9 +192,8 @@ def main() -> None:
     show_calibration(calibration, days)
     count, clean_days, kinds = false_alarms(asked.part)
     low, high = wilson(count, clean_days)
-    print(
-        f"\nClean: {count} findings on {clean_days:,} symbol-days, {1000 * count / clean_days:.3f} per thousand ({1000 * low:.2f} to {1000 * high:.2f}):"
-    )
+    rate = f"{1000 * count / clean_days:.3f} per thousand ({1000 * low:.2f} to {1000 * high:.2f})"
+    print(f"\nClean: {count} findings on {clean_days:,} symbol-days, {rate}:")
     print("; ".join(kinds))
     print(f"\n{speed:,.0f} rows a second, `wb.check` from frame to findings.")
 
