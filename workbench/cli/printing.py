@@ -65,6 +65,9 @@ def echo_score(document: dict[str, Any], title: str) -> None:
     for check in sorted(checks, key=lambda c: -float(c["points_lost"])):
         counts = f"{check['failures']:,} of {check['total']:,} {check['unit']}"
         typer.echo(f"  -{check['points_lost']:6.2f}  {check['name']}: {printable(check.get('reason') or counts, 100)}")
+    for check in (check for dimension in document["dimensions"].values() for check in dimension["checks"]):
+        if "unjudged" in check:
+            typer.echo(f"  not judged  {check['name']}: {printable(check['unjudged'], 110)}")
 
 
 def echo_checks(document: dict[str, Any]) -> None:

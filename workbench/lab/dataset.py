@@ -15,6 +15,7 @@ from workbench.lab.arrivals import receive, source_files
 from workbench.lab.displays import frame_html
 from workbench.lab.history import History, rebuild
 from workbench.lab.judgement import Judgement, against_its_past, judge, judged_by_states
+from workbench.lab.memory import memory_of
 from workbench.lab.processing import transform
 from workbench.lab.report import sampled
 from workbench.lab.results import Arrivals, Findings, Profile, Rows, RunReport, Scored, Transformation
@@ -37,7 +38,6 @@ from workbench.transform.standardise import Origin, standardise
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from workbench.lab.judgement import Look
     from workbench.lake import Lake
     from workbench.model.contract import Contract
     from workbench.quality.terms import Terms
@@ -249,15 +249,12 @@ class Dataset:
         A session that is asked for as the last (``end``) is held against those before it.
         """
         snap, evidence, gathered = self.gather(**which)
-        look = self._look(snap)
-        made = judge(evidence, look) if findings else judged_by_states(evidence, look)
+        events = self._events()
+        look = snap.rows if events is None else lambda cells: with_events(snap.rows(cells), events)
+        memory = None if which.get("fresh") else memory_of(snap, evidence, events, which)
+        made = judge(evidence, look, memory) if findings else judged_by_states(evidence, look)
         last = _day(which.get("end")) if findings else None
         return replace(made if last is None else against_its_past(made, last), gathered=str(gathered))
-
-    def _look(self, snap: Snapshot) -> Look:
-        """Return what fetches rows again, with the events of the contract's table beside them."""
-        events = self._events()
-        return snap.rows if events is None else lambda cells: with_events(snap.rows(cells), events)
 
     def _events(self) -> pl.DataFrame | None:
         return None if self.contract.events is None else read_events(read_paths([self.root / self.contract.events])[0])

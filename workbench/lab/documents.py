@@ -121,6 +121,8 @@ def _check(check: ScoredCheck) -> dict[str, Any]:
     }
     if result.reason:
         document["reason"] = result.reason
+    if result.unjudged:
+        document["unjudged"] = result.unjudged
     if result.metrics:
         document["metrics"] = plain(result.metrics)
     return document

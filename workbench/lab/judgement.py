@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from workbench.model.findings import Explained, Finding, Incident
     from workbench.model.score import Score
+    from workbench.quality.findings import Found
     from workbench.quality.ledger import Evidence
 
     Look = Callable[[pl.DataFrame], pl.DataFrame]
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger("workbench")
+
+
+class Memory(Protocol):
+    """Where what was found is kept: in a lake, for a dataset; nowhere, for a file."""
+
+    def found(self, find: Callable[[], Found]) -> Found:
+        """Return what was found before, or find it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,7 @@ class Judgement:
         return self.ledger.evidence
 
 
-def judge(evidence: Evidence, look: Look) -> Judgement:
+def judge(evidence: Evidence, look: Look, memory: Memory | None = None) -> Judgement:
     """Check, score and find.
 
     Parameters
@@ -68,9 +77,11 @@ def judge(evidence: Evidence, look: Look) -> Judgement:
     evidence : Evidence
     look : callable
         ``symbol, session`` to all rows that arrived of them. Only suspicious ones are asked for.
+    memory : Memory, optional
+        Knows what was found in the same rows before.
     """
     ledger = Ledger(evidence)
-    found = find(ledger, look)
+    found = find(ledger, look) if memory is None else memory.found(lambda: find(ledger, look))
     if found.undescribed:
         _log.warning("%d sessions of symbols with failures are counted, but not described one by one", found.undescribed)
     ledger.faults, ledger.failure = found.faults, found.failure

@@ -2,6 +2,7 @@
 
 from workbench.lake.chunks import chunks, columns_of, file_chunks
 from workbench.lake.compaction import compact
+from workbench.lake.findings import FindingStore
 from workbench.lake.leaf_hash import LeafBy, content_hashes, leaf_of
 from workbench.lake.leaves import leaves
 from workbench.lake.lineage import Lineage
@@ -13,6 +14,7 @@ from workbench.lake.versions import history, lineage_of, version_at, version_of
 from workbench.lake.zones import Lake, TableRef, Zone, safe_name
 
 __all__ = [
+    "FindingStore",
     "Lake",
     "LeafBy",
     "Lineage",

@@ -67,6 +67,10 @@ class CheckResult:
         Where failures lie; None where a check has no address at all.
     metrics
         The plain definitions beside the score (missing rate, age in hours, correlation, …).
+    covered
+        The share of what the check should have looked at that it could judge, in [0, 1].
+    unjudged
+        What it could not judge, and why; empty where it judged everything.
     """
 
     name: str
@@ -80,6 +84,8 @@ class CheckResult:
     reason: str = ""
     where: Where | None = None
     metrics: dict[str, object] = field(default_factory=dict)
+    covered: Fraction = Fraction(1)
+    unjudged: str = ""
 
     @property
     def is_evaluated(self) -> bool:

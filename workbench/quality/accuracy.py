@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -9,7 +10,7 @@ import polars as pl
 from workbench.model.checks import Where
 from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.consistency import low_prices
-from workbench.quality.outcome import Outcome, by_symbol, counted, not_applicable
+from workbench.quality.outcome import Outcome, by_symbol, counted, judged_in_part, not_applicable
 from workbench.quality.rules import EMPTY, IMPOSSIBLE, NEGATIVE, SILENT, SILENT_MOVE, UNREADABLE, ZERO
 from workbench.quality.spread import over_sessions
 from workbench.transform.frequency import DAILY_OR_SLOWER
@@ -48,7 +49,10 @@ def statistical_bounds(ledger: Ledger) -> Outcome:
     failures = _together(ledger.found(BOUNDS), impossible)
     unjudged = ledger.found(UNJUDGED)
     where = _of_judged(ledger, failures, unjudged)
-    return counted(where, nothing=NO_HISTORY if len(unjudged) else NO_PRICE, unjudged=int(unjudged["failures"].sum()))
+    outcome = counted(where, nothing=NO_HISTORY if len(unjudged) else NO_PRICE)
+    lacking = int(unjudged["failures"].sum())
+    told = f"{lacking:,} rows: too few moves around them to say what is usual for their symbol"
+    return judged_in_part(outcome, Fraction(outcome.total, outcome.total + lacking) if lacking else Fraction(1), told)
 
 
 def _together(*parts: pl.DataFrame) -> pl.DataFrame:
@@ -111,7 +115,9 @@ def reference_agreement(ledger: Ledger) -> Outcome:
     cells = opinion.cells.filter(pl.col("failures") > 0).select(SYMBOL, SESSION, "failures")
     sums = [opinion.cells.group_by(key).agg(pl.col("failures", "total").sum()).sort(key) for key in (SYMBOL, SESSION)]
     told = {"covered": opinion.covered, "conventions": [str(convention) for convention in opinion.conventions[:MOST_TOLD]]}
-    return counted(Where(cells, *sums), nothing=NOTHING_SHARED, **told)
+    outcome = counted(Where(cells, *sums), nothing=NOTHING_SHARED, **told)
+    covered = Fraction(min(1.0, max(opinion.covered.values()))).limit_denominator(10_000)
+    return judged_in_part(outcome, covered, f"{1 - float(covered):.0%} of the rows: no other source has them")
 
 
 def vintage_stability(ledger: Ledger) -> Outcome:

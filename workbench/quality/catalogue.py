@@ -126,4 +126,6 @@ def _evaluate(check: Check, ledger: Ledger) -> CheckResult:
         reason=outcome.reason,
         where=outcome.where,
         metrics=outcome.metrics,
+        covered=outcome.covered,
+        unjudged=outcome.unjudged,
     )

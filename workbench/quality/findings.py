@@ -25,6 +25,7 @@ from workbench.quality.rows import in_order, rows_of
 from workbench.quality.rules import LOST, failing
 from workbench.quality.spans import Told, consecutive, findings_of, flags, hypotheses, in_stretches, numbered_sessions, spans_of
 from workbench.quality.strays import stray_sessions
+from workbench.quality.validity import columns
 from workbench.quality.witness import heard_again
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def find(ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame]) -> Found:
         faults.append(heard.faults)
         failure = failure or heard.failure
     found += [*_stale(ledger), *missing_sessions(ledger), *_shifted(ledger)]
-    found += [*_disorder(ledger), *_unreadable_times(ledger), *ends_early(ledger), *still_forming(ledger)]
+    found += [*_disorder(ledger), *_unreadable_times(ledger), *_columns_gone(ledger), *ends_early(ledger), *still_forming(ledger)]
     marked, incidents = _gather(_by_cause(found), ledger)
     return Found(
         worst_first(marked),
@@ -196,6 +197,20 @@ def _unreadable_times(ledger: Ledger) -> Iterator[Finding]:
     for symbol, count in counts.iter_rows():
         yield Finding("schema_drift", symbol, ledger.seen[0], ledger.seen[-1], count, Severity.HIGH, 0.99, hypotheses=(
             Hypothesis("schema_drift", 0.99, "the time cannot be read, or no symbol is named"),))  # fmt: skip
+
+
+def _columns_gone(ledger: Ledger) -> Iterator[Finding]:
+    """Yield columns that a contract promises and that did not come; without one nobody promised any."""
+    contract = ledger.evidence.contract
+    if not (contract.columns or contract.sources) or ledger.seen.is_empty():
+        return
+    missing = columns(ledger).metrics.get("missing", [])
+    for name in missing if isinstance(missing, list) else []:
+        text = f"the contract promises a column {name}, and it did not come"
+        yield Finding(
+            "schema_drift", "", ledger.seen[0], ledger.seen[-1], ledger.state.rows, Severity.HIGH, 0.95, (name,),
+            hypotheses=(Hypothesis("schema_drift", 0.95, text), Hypothesis("contract_outdated", 0.05, "or the contract is old")),
+        )  # fmt: skip
 
 
 def _gather(found: Sequence[Finding], ledger: Ledger) -> tuple[list[Finding], tuple[Incident, ...]]:

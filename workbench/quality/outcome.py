@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +28,8 @@ class Outcome:
     where: Where | None = None
     reason: str = ""
     metrics: dict[str, object] = field(default_factory=dict)
+    covered: Fraction = Fraction(1)
+    unjudged: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -57,6 +59,11 @@ def counted(where: Where, *, nothing: str = "nothing to count", **metrics: objec
     if not total:
         return not_applicable(nothing)
     return Outcome(Fraction(failures), Fraction(total), where, metrics=metrics)
+
+
+def judged_in_part(outcome: Outcome, covered: Fraction, unjudged: str) -> Outcome:
+    """Say that an outcome is of a part only: ``unjudged`` says of which part it is not, and why."""
+    return replace(outcome, covered=covered, unjudged=unjudged) if outcome.total and covered < 1 else outcome
 
 
 def by_symbol(failures: Mapping[str, int], totals: Mapping[str, int]) -> Where:

@@ -87,12 +87,12 @@ def _verdict(results: Sequence[CheckResult]) -> Verdict:
 
 
 def _coverage(results: Sequence[CheckResult], scoring: Scoring) -> Fraction:
-    """Return the share of the checks, by weight, that were evaluated."""
+    """Return the share of the checks, by weight, that were evaluated, each as far as it could judge."""
     covered = Fraction(0)
     for dimension, weight in scoring.dimension_weights().items():
         mine = [result for result in results if result.dimension is dimension]
         total = sum((result.weight for result in mine), Fraction(0))
-        done = sum((result.weight for result in mine if result.is_evaluated), Fraction(0))
+        done = sum((result.weight * result.covered for result in mine if result.is_evaluated), Fraction(0))
         covered += weight * done / total if total else Fraction(0)
     return covered
 

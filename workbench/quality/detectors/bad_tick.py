@@ -44,6 +44,8 @@ AT_ONCE: Final = 0.5
 """A row is back at once if it lies this share of its distance off each of its two neighbours."""
 EBBING: Final = 1.5
 STILL: Final = 1e-4
+MOST: Final = 300.0
+"""The greatest distance, as a logarithm: what lies further is no price in any unit."""
 TINY: Final = 1e-12
 WITHIN_A_DAY: Final = 1.6
 """What is asked within a day, over that of daily bars: minutes have fatter tails than days."""
@@ -82,6 +84,7 @@ def _last_row(track: Track, least: float) -> list[Suspicion]:
     before = float(sides(track.level)[0][at])
     distance = float(track.level[at]) - before
     asked = ASKED["close"] * (WITHIN_A_DAY if track.is_intraday else 1.0) * LAST
+    distance = float(np.clip(distance, -MOST, MOST))
     if not abs(distance) > max(asked * float(np.nan_to_num(track.scale[at], nan=np.inf)), least):
         return []
     fields = tuple(
@@ -214,7 +217,7 @@ def _suspicion(track: Track, first: int, last: int, ratios: dict[str, Floats], o
     at = max(range(first, last + 1), key=lambda row: max(ratio[row] for ratio in ratios.values()))
     field = max(ratios, key=lambda name: float(ratios[name][at]))
     own = float(track.values[field][at])
-    distance = float(off[field][at])
+    distance = float(np.clip(off[field][at], -MOST, MOST))
     level = own / math.exp(distance)
     away = {name: math.log(max(float(track.values[name][at]), TINY) / level) for name in track.prices}
     fields = tuple(n for n in track.prices if n == field or (abs(away[n]) >= SHARED * abs(distance) and away[n] * distance > 0))

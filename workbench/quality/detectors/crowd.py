@@ -48,6 +48,7 @@ class Crowd:
         return np.where(self.keys[place] == moments, values[place], 0.0)
 
 
+@np.errstate(all="ignore")
 def crowd_of(all_tracks: Sequence[Track]) -> Crowd | None:
     """Take the median of all symbols at each moment at which at least ``LEAST_SYMBOLS`` have a row."""
     if len({track.symbol for track in all_tracks}) < LEAST_SYMBOLS or all_tracks[0].is_intraday:

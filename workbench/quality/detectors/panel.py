@@ -58,6 +58,7 @@ def examine(all_tracks: Sequence[Track]) -> Iterator[Heard]:
         yield _examined(track, crowd)
 
 
+@np.errstate(all="ignore")  # as IEEE 754 has it: what is no number fails every comparison
 def _examined(track: Track, crowd: Crowd | None) -> Heard:
     rescaled = scale_changes(track)
     is_mended = bool((rescaled.factor != 1).any())

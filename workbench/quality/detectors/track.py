@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from workbench.quality.terms import Terms
 
     Floats = NDArray[np.float64]
-
-LEAST_ROWS: Final = 5
-"""Shorter tracks cannot be judged by their own habits."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +135,6 @@ def tracks(frame: pl.DataFrame, terms: Terms, adjustment: str = "unknown") -> It
     tables = terms.timetable_of(names)
     for number, symbol in enumerate(names):
         part = slice(int(bounds[number]), int(bounds[number + 1]))
-        if part.stop - part.start < LEAST_ROWS:
-            continue
         kept = terms.timetables[tables[number]].name if tables[number] >= 0 else ""
         values = {name: column[part] for name, column in columns.items()}
         yield Track(symbol, position[part], at[part], session[part], values, terms.prices, terms.frequency, kept, adjustment)

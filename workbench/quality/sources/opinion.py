@@ -91,6 +91,7 @@ class Opinion:
         return {name: float(f"{value:.6g}") for name, value in known.items() if np.isfinite(value)} or None
 
 
+@np.errstate(all="ignore")
 def compared(frame: pl.DataFrame, references: Mapping[str, pl.DataFrame], terms: Terms, limits: Reference) -> Opinion | None:
     """Compare rows with one reference or more: on the session for daily data, on the time within a day.
 

@@ -61,6 +61,7 @@ class Restated:
     """Rows that both vintages have."""
 
 
+@np.errstate(all="ignore")
 def restated(frame: pl.DataFrame, previous: pl.DataFrame, terms: Terms) -> Restated:
     """Compare a vintage with the one before it.
 
