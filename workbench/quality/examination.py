@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +19,7 @@ from workbench.quality.detectors.panel import examine
 from workbench.quality.detectors.suspicion import REPORTED, WORTH_TELLING
 from workbench.quality.detectors.track import tracks
 from workbench.quality.ledger import FAULTS
+from workbench.quality.measure import STRAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,13 +70,31 @@ def examined(ledger: Ledger, rows: pl.DataFrame) -> Examined:
     faults = [pl.DataFrame(schema=FAULTS)]
     failure = ""
     try:
-        for heard in examine(_tracks(ledger, rows)):
+        made_up = _made_up(ledger)
+        for heard in (_but_made_up(h, made_up) for h in examine(_tracks(ledger, rows))):
             findings += _findings(heard)
             explained += _explanations(heard)
             faults += _faults(heard)
     except Exception as error:  # noqa: BLE001 (what a detector could not judge is an ERROR of its checks, not the end of all)
         failure = f"{type(error).__name__}: {error}".splitlines()[0]
     return Examined(tuple(findings), tuple(explained), pl.concat(faults), failure)
+
+
+def _made_up(ledger: Ledger) -> dict[str, set[int]]:
+    """Return symbol -> days (since 1970) with rows that are no session."""
+    days: dict[str, set[int]] = defaultdict(set)
+    for symbol, session in ledger.cells([STRAY]).drop_nulls([SYMBOL, SESSION]).select(SYMBOL, SESSION).iter_rows():
+        days[symbol].add((session - _EPOCH.date()).days)
+    return days
+
+
+def _but_made_up(heard: Heard, made_up: dict[str, set[int]]) -> Heard:
+    """Leave out what stands still because the whole session was made up: that is told of the session."""
+    days = made_up.get(heard.track.symbol)
+    if not days:
+        return heard
+    kept = [s for s in heard.suspicions if s.kind != "stale" or s.start != s.end or int(heard.track.session[s.start]) not in days]
+    return replace(heard, suspicions=tuple(kept))
 
 
 def _tracks(ledger: Ledger, rows: pl.DataFrame) -> list[Track]:

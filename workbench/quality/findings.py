@@ -104,13 +104,10 @@ def find(ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame]) -> Found:
 
 
 def _by_cause(found: list[Finding]) -> list[Finding]:
-    """Leave out what another finding causes: made-up sessions stand still, and bars beside their hours are missing within."""
-    phantoms = {(f.symbol, f.start) for f in found if f.kind == "phantom_session"}
+    """Leave out what another finding causes: bars beside their hours are missing within."""
     shifted = [(f.symbol, f.start, f.end) for f in found if f.kind == "clock_shift"]
 
     def is_caused(f: Finding) -> bool:
-        if f.kind == "stale":
-            return f.start == f.end and (f.symbol, f.start) in phantoms
         day = f.start.date() if isinstance(f.start, datetime) else f.start
         return f.kind == "missing_bar" and any(symbol == f.symbol and a <= day <= b for symbol, a, b in shifted)
 
