@@ -8,6 +8,7 @@ exchange's rules: pence, cents, agorot; thousandths in Kuwait.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -27,6 +28,9 @@ MINOR_UNITS: Final = ("XLON", "XJSE", "XTAE", "XKUW")
 """Exchanges that quote in hundredths or thousandths: of two scales, the higher one is the right one there."""
 ON_CENTS: Final = 0.5
 """By how much the shares of prices that are whole cents must differ to tell the scales apart."""
+MINOR: Final = 3.0
+CENTS: Final = 1.5
+"""What an exchange's rule, and what the grid of prices, weigh against the number of rows: twenty, and four and a half times."""
 
 
 def unit_switches(track: Track, steps: list[Step]) -> tuple[list[Suspicion], Floats]:
@@ -77,16 +81,24 @@ def _runs(height: Floats, right: float) -> list[tuple[int, int]]:
 def _right_height(track: Track, height: Floats) -> tuple[float, float, str]:
     """Return the height (a logarithm) of the rows in the right units, how sure that is, and why."""
     heights, counts = np.unique(height, return_counts=True)
-    most = int(counts.argmax())
-    share = float(counts[most] / counts.sum())
+    votes = np.log(counts)
+    told = f"{counts.max():,} of {counts.sum():,} rows lie where all should"
     if len(heights) == 2:
-        if track.calendar in MINOR_UNITS:
-            return float(heights[1]), 2.0, f"{track.calendar} quotes in minor units"
-        low, high = (_share_on_cents(track.main[height == h]) for h in heights)
-        if abs(high - low) > ON_CENTS:
-            side = 1 if high > low else 0
-            return float(heights[side]), 1.5, f"the {('lower', 'higher')[side]} prices are whole cents, the others are not"
-    return float(heights[most]), 2 * share - 1, f"{share:.0%} of the rows lie where the others should"
+        speaks, because = _scale_speaks(track, *(track.main[height == h] for h in heights))
+        votes[1] += speaks
+        told = because if because and int(votes.argmax()) != int(counts.argmax()) else told
+    best = int(votes.argmax())
+    return float(heights[best]), float(votes[best] - np.delete(votes, best).max()), told
+
+
+def _scale_speaks(track: Track, low: Floats, high: Floats) -> tuple[float, str]:
+    """Return how much of two scales the higher one looks right, in log odds beside the number of rows, and why."""
+    if track.calendar in MINOR_UNITS:
+        return MINOR, f"{track.calendar} quotes in minor units"
+    finer = _share_on_cents(high) - _share_on_cents(low)
+    if abs(finer) <= ON_CENTS:
+        return 0.0, ""
+    return math.copysign(CENTS, finer), f"the {'higher' if finer > 0 else 'lower'} prices are whole cents, the others are not"
 
 
 def _share_on_cents(price: Floats) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from workbench.model.findings import Finding, Severity
-from workbench.quality.detectors.habits import excursion, local_scale
+from workbench.quality.detectors.habits import local_scale
 from workbench.quality.detectors.suspicion import competing, runs_of
 from workbench.quality.sources.conventions import conventions_off
 
@@ -29,14 +29,15 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 NOISES: Final = 6.0
-SPREAD: Final = 3.0
-"""Differences are told from this many times the 99th percentile of a field's own differences on."""
-MOST_USUAL: Final = 0.02
-"""However often a field differs, beyond two per cent it disagrees."""
+"""Usual differences of the field between these two sources that are still agreement, where they are more than the limit."""
 VOLUME_LIMIT: Final = math.log(1.5)
 MOST_LEAN: Final = 2.5
 """Log-odds that two sources alone can give: neighbours are no third witness."""
 SUSPECTED: Final = 0.7
+EVEN: Final = 0.05
+"""One factor mends a span if no cell's difference lies further off the usual one than this share of it."""
+OPEN: Final = "open"
+TICKS: Final = (0.01, 0.001, 0.0001, 0.00001)
 DISAGREE: Final = 0.95
 """That sources differ is a fact; what remains is that rounding or a convention nobody thought of explains it."""
 
@@ -57,6 +58,8 @@ class Cells:
         What the others say, on the data's scale.
     allies
         Source -> rows where it agrees with what most say, of those where it says anything.
+    beside
+        Source -> how far it lies off what is agreed, as a logarithm; of two sources, off what the data says.
     """
 
     off: Floats
@@ -64,7 +67,14 @@ class Cells:
     is_far: NDArray[np.bool_]
     agreed: Floats
     allies: dict[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+    beside: dict[str, Floats]
     conventions: tuple[Convention, ...]
+
+    def astray(self, at: int) -> tuple[str, ...]:
+        """Name the other sources that are alone with what they say of one row."""
+        if len(self.beside) == 1:
+            return tuple(self.beside)
+        return tuple(name for name in self.beside if self.allies[name][1][at] and not self.allies[name][0][at])
 
 
 def compared_cells(symbol: str, field: str, mine: Floats, others: Mapping[str, Floats], most_bps: float) -> Cells:
@@ -83,32 +93,33 @@ def compared_cells(symbol: str, field: str, mine: Floats, others: Mapping[str, F
         own = np.where(mine > 0, np.log(mine), np.nan)
         says = np.stack([np.where(v > 0, np.log(v), np.nan) + t.level for v, t in zip(others.values(), told, strict=True)])
     least = VOLUME_LIMIT if field in ("volume", "size", "bid_size", "ask_size") else most_bps / 1e4
-    limits = [max(least, NOISES * t.noise, min(SPREAD * _high(t.residual), MOST_USUAL)) for t in told]
+    limits = [max(least, NOISES * t.noise) for t in told]
     if len(says) == 1:
         off = own - says[0]
         far = np.abs(off) > limits[0]
-        wrong, agreed = _blame(own, says[0], max(limits[0], 1e-4)), says[0]
+        wrong, agreed = _blame(own, says[0], far, max(limits[0], 1e-4)), says[0]
         allies = {
             "": (~far & np.isfinite(off), np.isfinite(off)),
             next(iter(others)): (~far & np.isfinite(off), np.isfinite(off)),
         }
     else:
         off, far, wrong, agreed, allies = _consensus(own, says, tuple(others), max(min(limits), least))
+    beside = {name: says[i] - (own if len(says) == 1 else agreed) for i, name in enumerate(others)}
     named = tuple(t.convention for t in told if t.convention is not None)
     with np.errstate(invalid="ignore", over="ignore"):
-        return Cells(off, wrong, far & np.isfinite(off), np.exp(agreed), allies, named)
+        return Cells(off, wrong, far & np.isfinite(off), np.exp(agreed), allies, beside, named)
 
 
-def _high(residual: Floats) -> float:
-    known = np.abs(residual[np.isfinite(residual)])
-    return float(np.quantile(known, 0.99)) if len(known) >= 100 else 0.0
-
-
-def _blame(own: Floats, other: Floats, limit: float) -> Floats:
-    """Return the probability that the first of two is wrong: the one that leaves its own neighbours is suspected."""
-    scale = np.nan_to_num(local_scale(np.diff(own, prepend=np.nan)), nan=limit)
-    lean = (np.abs(excursion(own)) - np.abs(excursion(other))) / np.maximum(scale, limit)
-    return 1 / (1 + np.exp(-np.clip(np.nan_to_num(lean), -MOST_LEAN, MOST_LEAN)))
+def _blame(own: Floats, other: Floats, far: NDArray[np.bool_], limit: float) -> Floats:
+    """Return the probability that the first of two is wrong: of a stretch, the one that jumps at its edges is suspected."""
+    steps = np.abs(np.diff(own, append=np.nan, prepend=np.nan)), np.abs(np.diff(other, append=np.nan, prepend=np.nan))
+    scale = np.maximum(np.nan_to_num(local_scale(np.diff(own, prepend=np.nan)), nan=limit), limit)
+    wrong = np.full(len(own), 0.5)
+    for first, last in runs_of(np.flatnonzero(far).tolist()):
+        mine, theirs = (float(np.nansum(side[[first, last + 1]])) for side in steps)
+        lean = float(np.clip((mine - theirs) / scale[first], -MOST_LEAN, MOST_LEAN))
+        wrong[first : last + 1] = 1 / (1 + math.exp(-lean))
+    return wrong
 
 
 def _consensus(
@@ -136,7 +147,7 @@ def _nanmean(values: Floats) -> Floats:
 
 
 def disagreements(rows: pl.DataFrame, symbol: str, cells: Mapping[str, Cells], moments: Sequence[Moment]) -> Iterator[Finding]:
-    """Gather cells in which sources disagree into findings: one for each stretch of rows.
+    """Gather cells in which sources disagree into findings: one for each stretch of rows on which the same ones are suspected.
 
     Parameters
     ----------
@@ -152,33 +163,104 @@ def disagreements(rows: pl.DataFrame, symbol: str, cells: Mapping[str, Cells], m
         for at in np.flatnonzero(compared.is_far).tolist():
             marked[at].append(field)
     for first, last in runs_of(sorted(marked)):
-        fields = tuple(f for f in cells if any(f in marked[at] for at in range(first, last + 1)))
-        worst = max(range(first, last + 1), key=lambda at: max(abs(float(cells[f].off[at])) for f in marked[at]))
-        field = max(marked[worst], key=lambda f: abs(float(cells[f].off[worst])))
-        yield _finding(rows, symbol, (first, last, worst), fields, field, cells, moments)
+        blamed = _settled({at: _suspects(cells, marked[at], at) for at in range(first, last + 1)})
+        for who in sorted(set(blamed.values())):
+            for start, end in runs_of([at for at, suspects in blamed.items() if suspects == who]):
+                place = {at: marked[at] for at in range(start, end + 1)}
+                yield _finding(rows, symbol, place, who[1:], cells, moments)
+
+
+def _suspects(cells: Mapping[str, Cells], fields: Sequence[str], at: int) -> tuple[str, ...]:
+    """Name whose mistake the cells of a row may be: a verdict on the data first, then the other sources that stand alone."""
+    wrong = _most_decided(cells, {at: fields})
+    verdict = "data" if wrong >= SUSPECTED else "other" if wrong <= 1 - SUSPECTED else OPEN
+    return (verdict, *sorted({name for field in fields for name in cells[field].astray(at)}))
+
+
+def _most_decided(cells: Mapping[str, Cells], place: Mapping[int, Sequence[str]]) -> float:
+    """Return the probability that the data is wrong, of the cell that says most."""
+    return max((float(cells[f].wrong[at]) for at, told in place.items() for f in told), key=lambda wrong: abs(wrong - 0.5))
+
+
+def _settled(blamed: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[str, ...]]:
+    """Let rows that say nothing follow the nearest of their stretch that does: only its edges leave their neighbours."""
+    decided = [at for at, suspects in blamed.items() if suspects[0] != OPEN]
+    if not decided:
+        return dict(blamed)
+    nearest = {at: min(decided, key=lambda other: abs(other - at)) for at in blamed}
+    return {at: (blamed[nearest[at]][0], *suspects[1:]) for at, suspects in blamed.items()}
 
 
 def _finding(
-    rows: pl.DataFrame, symbol: str, place: tuple[int, int, int], fields: tuple[str, ...], field: str,
-    cells: Mapping[str, Cells], moments: Sequence[Moment],
+    rows: pl.DataFrame, symbol: str, place: Mapping[int, Sequence[str]], others: Sequence[str], cells: Mapping[str, Cells],
+    moments: Sequence[Moment],
 ) -> Finding:  # fmt: skip
-    first, last, worst = place
-    wrong = float(np.clip(cells[field].wrong[worst], 0.02, 0.98))
-    bps = 1e4 * float(cells[field].off[worst])
-    observed: dict[str, object] = {f: rows[f][worst] for f in fields}
-    agreed: dict[str, object] = {f: float(f"{cells[f].agreed[worst]:.6g}") for f in fields if np.isfinite(cells[f].agreed[worst])}
-    text = f"{field} is {bps:+.0f} bps off what the other source{'s say' if len(cells[field].allies) > 2 else ' says'}"
+    first, last = min(place), max(place)
+    fields = tuple(f for f in cells if any(f in told for told in place.values()))
+    worst, field = max(((at, f) for at, told in place.items() for f in told), key=lambda cell: _distance(cells[cell[1]], cell[0]))
+    wrong = float(np.clip(_most_decided(cells, place), 0.02, 0.98))
     claims = competing(
-        ("this_source_wrong", math.log(wrong / (1 - wrong)), text + _because(wrong, mine=True)),
-        ("reference_wrong", 0.0, text + _because(1 - wrong, mine=False)),
+        ("this_source_wrong", math.log(wrong / (1 - wrong)), _told_of(rows[field], cells[field], worst, wrong)),
+        ("reference_wrong", 0.0, _told_of_others(cells[field], worst, others, field, wrong)),
     )
     severity = Severity.HIGH if wrong >= SUSPECTED else Severity.LOW if wrong <= 1 - SUSPECTED else Severity.MEDIUM
     return Finding(
-        "vendor_disagreement", symbol, moments[first], moments[last], last - first + 1, severity, DISAGREE, fields,
-        observed=observed, proposed=agreed if wrong > 0.5 else None, hypotheses=claims,
+        "vendor_disagreement", symbol, moments[first], moments[last], len(place), severity, DISAGREE, fields,
+        observed={f: rows[f][worst] for f in fields}, hypotheses=claims,
+        proposed=_proposed(cells, fields, place, worst) if wrong > 0.5 else None,
     )  # fmt: skip
 
 
-def _because(probability: float, *, mine: bool) -> str:
-    who = "the data leaves" if mine else "the reference leaves"
-    return f"; {who} its neighbours there, or stands alone" if probability >= SUSPECTED else ""
+def _distance(compared: Cells, at: int) -> float:
+    return max(abs(float(compared.off[at])), *(abs(float(np.nan_to_num(off[at]))) for off in compared.beside.values()))
+
+
+def _proposed(
+    cells: Mapping[str, Cells], fields: Sequence[str], place: Mapping[int, Sequence[str]], worst: int
+) -> dict[str, object] | None:
+    """Return what the others say of the worst row; of a longer span one factor, where one factor mends it."""
+    if len(place) == 1:
+        known = {f: float(cells[f].agreed[worst]) for f in fields}
+        return {f: float(f"{value:.6g}") for f, value in known.items() if np.isfinite(value)} or None
+    off = np.array([cells[f].off[at] for at, told in place.items() for f in told])
+    middle = float(np.median(off))
+    is_even = bool((np.abs(off - middle) <= EVEN * abs(middle)).all())
+    return {"factor": float(f"{math.exp(-middle):.6g}")} if is_even else None
+
+
+def _told_of(values: pl.Series, compared: Cells, at: int, wrong: float) -> str:
+    """Say how far the data lies off what the others say."""
+    who = "what the other source says" if len(compared.beside) == 1 else "what most say"
+    said = f"{values.name} is {_apart(float(compared.off[at]))}{_in_ticks(values, compared, at)} off {who}"
+    alone = "the data stands alone" if len(compared.beside) > 1 else "the data leaves its neighbours there"
+    return f"{said}; {alone}" if wrong >= SUSPECTED else said
+
+
+def _told_of_others(compared: Cells, at: int, others: Sequence[str], field: str, wrong: float) -> str:
+    """Say how far other sources lie off what most say, by name."""
+    than = "the data" if len(compared.beside) == 1 else "what most say"
+    known = [(name, float(compared.beside[name][at])) for name in others if np.isfinite(compared.beside[name][at])]
+    said = " and ".join(f"{field} of {name} is {_apart(off)} off {than}" for name, off in known)
+    why = (
+        "" if wrong > 1 - SUSPECTED else "; it leaves its neighbours there" if len(compared.beside) == 1 else "; it stands alone"
+    )
+    return (said or "no other source stands alone") + why
+
+
+def _apart(off: float) -> str:
+    """Put a distance (a logarithm) in words: basis points, per cent from a tenth on, a factor from one and a half on."""
+    factor = math.exp(off)
+    if abs(off) >= VOLUME_LIMIT:
+        return f"a factor of {factor:.4g}"
+    return f"{100 * (factor - 1):+.1f} %" if abs(off) >= 0.1 else f"{1e4 * (factor - 1):+.0f} bps"
+
+
+def _in_ticks(values: pl.Series, compared: Cells, at: int) -> str:
+    """Put it in ticks, where the data's prices lie on a grid."""
+    known = values.drop_nulls().to_numpy()
+    tick = next(
+        (grid for grid in TICKS if len(known) and np.isclose(known / grid, np.round(known / grid), rtol=0, atol=1e-6).all()), None
+    )
+    if tick is None or abs(float(compared.off[at])) >= VOLUME_LIMIT:
+        return ""
+    return f" ({(float(values[at]) - float(compared.agreed[at])) / tick:+.0f} ticks of {tick:g})"
