@@ -159,8 +159,8 @@ def check(
         raise BadInput(f"{', '.join(paths)[:200]}: no rows at or before {as_of:%Y-%m-%dT%H:%MZ}; choose a later --as-of")
     if events is not None:
         frame = with_events(frame, read_events(_tables(events)[1][0]))
-    others = {name: _other(data, understood) for name, data in _references(reference).items()}
-    before = None if previous is None else _other(previous, understood)
+    others = {name: _known_by(_other(data, understood), as_of)[0] for name, data in _references(reference).items()}
+    before = None if previous is None else _known_by(_other(previous, understood), as_of)[0]
     judgement = judged_rows(understood.of(frame), now=as_of, references=others, previous=before)
     return Checked(paths, understood, judgement, as_of, left_out)
 

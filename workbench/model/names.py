@@ -45,6 +45,8 @@ SIZES: Final[dict[Kind, tuple[str, ...]]] = {
 }
 """The columns that count shares, contracts or coins."""
 
+ALL_SIZES: Final = frozenset(name for names in SIZES.values() for name in names)
+
 EXTRAS: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.BARS: ("adj_close", "dividend", "split", "capital_gain", "vwap", "trades"),
     Kind.TICKS: ("trades",),

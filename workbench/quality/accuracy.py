@@ -112,20 +112,26 @@ def reference_agreement(ledger: Ledger) -> Outcome:
     opinion = ledger.opinion
     if opinion is None:
         return not_applicable(NO_REFERENCE)
-    cells = opinion.cells.filter(pl.col("failures") > 0).select(SYMBOL, SESSION, "failures")
-    sums = [opinion.cells.group_by(key).agg(pl.col("failures", "total").sum()).sort(key) for key in (SYMBOL, SESSION)]
     told = {"covered": opinion.covered, "conventions": [str(convention) for convention in opinion.conventions[:MOST_TOLD]]}
-    outcome = counted(Where(cells, *sums), nothing=NOTHING_SHARED, **told)
+    outcome = counted(_of_cells(opinion.cells), nothing=NOTHING_SHARED, **told)
     covered = Fraction(min(1.0, max(opinion.covered.values()))).limit_denominator(10_000)
     return judged_in_part(outcome, covered, f"{1 - float(covered):.0%} of the rows: no other source has them")
 
 
+def _of_cells(cells: pl.DataFrame) -> Where:
+    """Return the address of ``symbol, session, failures, total``."""
+    by_symbol, by_session = (cells.group_by(key).agg(pl.col("failures", "total").sum()).sort(key) for key in (SYMBOL, SESSION))
+    return Where(cells.filter(pl.col("failures") > 0).select(SYMBOL, SESSION, "failures"), by_symbol, by_session)
+
+
 def vintage_stability(ledger: Ledger) -> Outcome:
-    """Rows of history that a newer vintage changed without an adjustment that explains it, out of those both have."""
+    """Rows of history that a newer vintage lost, or changed with no adjustment to explain it, out of all the older one has."""
     restated = ledger.restated
     if restated is None:
         return not_applicable("no earlier vintage to compare with; give one with --previous")
-    return counted(ledger.where(restated.changed), shared=restated.rows)
+    if not restated.shared:
+        return not_applicable("the earlier vintage shares no symbol and time with the data")
+    return counted(_of_cells(restated.cells), shared=restated.shared)
 
 
 def reference_correlation(ledger: Ledger) -> Outcome:

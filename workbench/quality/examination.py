@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from workbench.model.findings import Moment
     from workbench.quality.detectors.panel import Heard
+    from workbench.quality.detectors.suspicion import Suspicion
     from workbench.quality.detectors.track import Track
     from workbench.quality.ledger import Ledger
 
@@ -122,25 +123,27 @@ def _near_screened(ledger: Ledger, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _findings(heard: Heard) -> Iterator[Finding]:
-    track = heard.track
     for said in heard.suspicions:
-        if said.is_legitimate or said.confidence < REPORTED:
-            continue
-        worst = said.start if said.worst is None else said.worst
-        yield Finding(
-            kind=said.kind,
-            symbol=track.symbol,
-            start=_moment(track, said.start),
-            end=_moment(track, said.end),
-            rows=said.count,
-            severity=said.severity,
-            confidence=said.confidence,
-            fields=said.fields,
-            observed={name: _value(track.values[name][worst]) for name in said.fields if name in track.values},
-            proposed=said.proposed,
-            hypotheses=said.hypotheses,
-            provisional=said.provisional,
-        )
+        if not said.is_legitimate and said.confidence >= REPORTED:
+            yield _finding(heard.track, said)
+
+
+def _finding(track: Track, said: Suspicion) -> Finding:
+    worst = said.start if said.worst is None else said.worst
+    return Finding(
+        kind=said.kind,
+        symbol=track.symbol,
+        start=_moment(track, said.start),
+        end=_moment(track, said.end),
+        rows=said.count,
+        severity=said.severity,
+        confidence=said.confidence,
+        fields=said.fields,
+        observed={name: _value(track.values[name][worst]) for name in said.fields if name in track.values},
+        proposed=said.proposed,
+        hypotheses=said.hypotheses,
+        provisional=said.provisional,
+    )
 
 
 def _explanations(heard: Heard) -> Iterator[Explained]:
@@ -164,24 +167,24 @@ def _value(value: Any) -> float | None:
 
 
 def _faults(heard: Heard) -> Iterator[pl.DataFrame]:
-    """Count what fails a check of accuracy in each session; rows that fail one twice count once."""
+    """Count what fails a check of accuracy in each session; rows that fail one twice count once, for the surer finding."""
     track = heard.track
-    rows: dict[str, NDArray[np.bool_]] = defaultdict(lambda: np.zeros(len(track), dtype=bool))
-    for said in heard.suspicions:
+    taken: dict[str, NDArray[np.bool_]] = defaultdict(lambda: np.zeros(len(track), dtype=bool))
+    for said in sorted(heard.suspicions, key=lambda s: (-s.confidence, s.start)):
         check = CHECK_OF.get(said.kind)
         if check is not None and said.confidence >= COUNTED and not said.provisional:
-            last = said.end if check == EVENTS else said.start + said.count - 1
-            rows[check][last if check == EVENTS else said.start : last + 1] = True
-    unjudged = np.isnan(track.scale) & ~rows[BOUNDS]  # what was found all the same was judged
-    if unjudged.any():
-        rows[UNJUDGED] = unjudged
-    for check, marked in rows.items():
-        yield _counted(track.symbol, check, track.session[marked])
-    if heard.events:
-        yield _counted(track.symbol, ALL_EVENTS, track.session[list(heard.events)])
+            rows = slice(said.end, said.end + 1) if check == EVENTS else slice(said.start, said.start + said.count)
+            fresh = np.flatnonzero(~taken[check][rows]) + rows.start
+            taken[check][rows] = True
+            yield _counted(track, check, fresh, _finding(track, said).id)
+    unjudged = np.isnan(track.scale) & ~taken[BOUNDS]  # what was found all the same was judged
+    yield _counted(track, UNJUDGED, np.flatnonzero(unjudged))
+    yield _counted(track, ALL_EVENTS, np.array(heard.events, dtype=np.int64))
 
 
-def _counted(symbol: str, check: str, sessions: NDArray[np.int32]) -> pl.DataFrame:
-    days, counts = np.unique(sessions, return_counts=True)
-    columns = {SYMBOL: [symbol] * len(days), SESSION: pl.Series(days).cast(pl.Int32).cast(pl.Date), "check": [check] * len(days)}
-    return pl.DataFrame({**columns, "failures": counts.astype(np.int64)}, schema=FAULTS)
+def _counted(track: Track, check: str, rows: NDArray[np.int64], finding: str = "") -> pl.DataFrame:
+    days, counts = np.unique(track.session[rows], return_counts=True)
+    one = {SYMBOL: track.symbol, "check": check, "finding": finding}
+    columns = {name: [value] * len(days) for name, value in one.items()}
+    when = pl.Series(days, dtype=pl.Int32).cast(pl.Date)
+    return pl.DataFrame({**columns, SESSION: when, "failures": counts.astype(np.int64)}, schema_overrides=FAULTS).select(*FAULTS)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from workbench.quality.terms import Terms
 
 CELL: Final = (SYMBOL, SESSION)
-FAULTS: Final = {SYMBOL: pl.String, SESSION: pl.Date, "check": pl.String, "failures": pl.Int64}
-"""What detectors found, as far as it counts against a check of accuracy."""
+FAULTS: Final = {SYMBOL: pl.String, SESSION: pl.Date, "check": pl.String, "finding": pl.String, "failures": pl.Int64}
+"""What detectors found, as far as it counts against a check of accuracy; ``finding`` is the id of what was found."""
 
 
 @dataclass(frozen=True, slots=True)

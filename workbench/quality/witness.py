@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from workbench.model.findings import Explained, Hypothesis
-from workbench.model.names import SESSION, SYMBOL
-from workbench.quality.accuracy import CHECK_OF
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import date
 
     from workbench.model.findings import Finding
     from workbench.quality.sources.opinion import Opinion
 
 WITNESSED: Final = ("bad_tick", "unit_switch", "partial_split", "stale", "unadjusted_split", "double_split", "volume_unit")
 """Kinds another source can speak about, cell by cell."""
+OF_SCALE: Final = ("unit_switch", "partial_split", "unadjusted_split", "double_split")
 MOST: Final = 0.8
 """The share of the cells that must speak one way."""
 CERTAIN: Final = 0.99
@@ -50,9 +48,7 @@ def heard_again(
     kept: list[Finding] = []
     refuted: list[Finding] = []
     for finding in findings:
-        share = (
-            opinion.agreement(finding.symbol, finding.start, finding.end, finding.fields) if finding.kind in WITNESSED else None
-        )
+        share = _agreement(finding, opinion)
         if share is None or 1 - MOST < share < MOST:
             kept.append(finding)
         elif share >= MOST:
@@ -63,7 +59,15 @@ def heard_again(
         Explained("real_move", f.symbol, f.start, f.end, f"looked like {f.kind}, but the other source has it too")
         for f in refuted
     ]
-    return kept, told, _without(faults, refuted)
+    return kept, told, faults.filter(~pl.col("finding").is_in([f.id for f in refuted]))
+
+
+def _agreement(finding: Finding, opinion: Opinion) -> float | None:
+    """Return how far other sources bear the data out; None where they cannot speak about it."""
+    stood = finding.kind == "stale" and isinstance(finding.start, datetime)
+    if finding.kind not in WITNESSED or stood:  # what stands within a day is counted from states
+        return None
+    return opinion.agreement(finding.symbol, finding.start, finding.end, finding.fields, of_scale=finding.kind in OF_SCALE)
 
 
 def _confirmed(finding: Finding, opinion: Opinion) -> Finding:
@@ -78,22 +82,3 @@ def _confirmed(finding: Finding, opinion: Opinion) -> Finding:
     return replace(
         finding, confidence=max(finding.confidence, claims[0].probability), hypotheses=claims, proposed=value or finding.proposed
     )
-
-
-def _without(faults: pl.DataFrame, refuted: list[Finding]) -> pl.DataFrame:
-    """Take the rows of refuted findings out of what counts."""
-    for finding in refuted:
-        mine = (
-            (pl.col(SYMBOL) == finding.symbol)
-            & (pl.col("check") == CHECK_OF.get(finding.kind, ""))
-            & pl.col(SESSION).is_between(_day(finding.start), _day(finding.end))
-        )
-        fewer = pl.when(mine).then(
-            (pl.col("failures") - max(1, finding.rows if _day(finding.start) == _day(finding.end) else 1)).clip(0)
-        )
-        faults = faults.with_columns(fewer.otherwise("failures").alias("failures"))
-    return faults.filter(pl.col("failures") > 0) if refuted else faults
-
-
-def _day(moment: date | datetime) -> date:
-    return moment.date() if isinstance(moment, datetime) else moment

@@ -64,7 +64,7 @@ def test_a_clock_that_is_hours_off_is_one_statement(shared_data: Path) -> None:
     checked = wb.check(bars, reference=moved)
     verdict, metrics = of(checked, "reference_agreement")
     assert verdict is Verdict.PASS
-    assert any("its clock is -2 hours off" in text for text in metrics["conventions"])  # type: ignore[attr-defined]
+    assert any("its clock is -2 hour(s) off" in text for text in metrics["conventions"])  # type: ignore[attr-defined]
 
 
 def test_one_wrong_cell_is_one_finding_and_the_one_astray_is_blamed(year: pl.DataFrame) -> None:
@@ -140,7 +140,7 @@ def test_two_real_vendors_agree_but_for_what_is_wrong(shared_data: Path) -> None
 def test_days_that_slipped_are_a_clock(year: pl.DataFrame) -> None:
     later = year.with_columns(pl.col("date") + timedelta(days=1))
     _, metrics = of(wb.check(year, reference=later), "reference_agreement")
-    assert any("its clock is -24 hours off" in text for text in metrics["conventions"])  # type: ignore[attr-defined]
+    assert any("its clock is -1 day(s) off" in text for text in metrics["conventions"])  # type: ignore[attr-defined]
 
 
 def test_what_both_sources_have_is_no_slip(year: pl.DataFrame) -> None:
@@ -155,3 +155,48 @@ def test_what_both_sources_have_is_no_slip(year: pl.DataFrame) -> None:
     against = next(f for f in wb.check(wild, reference=year).findings if f.kind == "bad_tick")
     assert against.confidence >= 0.99
     assert against.proposed == {"low": pytest.approx(year["low"][80], rel=1e-5)}
+
+
+def test_summer_time_kept_by_one_of_two_is_a_clock_in_those_weeks(shared_data: Path) -> None:
+    bars = pl.read_csv(shared_data / "backtesting_0.6.6" / "EURUSD.csv", try_parse_dates=True)
+    when = pl.nth(0)
+    summer = when.dt.replace_time_zone("UTC").dt.convert_time_zone("America/New_York").dt.dst_offset() != pl.duration()
+    moved = bars.with_columns(pl.when(summer).then(when.dt.offset_by("1h")).otherwise(when).name.keep()).unique(
+        bars.columns[0], maintain_order=True
+    )
+    checked = wb.check(bars, reference=moved)
+    metrics = of(checked, "reference_agreement")[1]
+    assert any("its clock is -1 hour(s) off in the weeks from" in text for text in metrics["conventions"])  # type: ignore[attr-defined]
+    assert len(disagreements(checked)) <= 12  # the weeks in which clocks change
+
+
+@pytest.mark.parametrize("rows", [slice(0, 120), slice(100, 252)])
+@pytest.mark.parametrize("factor", [2.0, 100.0])
+def test_a_good_source_does_not_acquit_a_wrong_scale(year: pl.DataFrame, rows: slice, factor: float) -> None:
+    """A step that does not come back is a convention between two sources, and a fault of the one that steps."""
+    wrong = at(year, rows, **dict.fromkeys(PRICES, factor))
+    alone, beside = wb.check(wrong), wb.check(wrong, reference=year)
+    kinds = {f.kind for f in alone.findings} & {"unadjusted_split", "double_split", "partial_split", "unit_switch"}
+    assert kinds
+    assert kinds <= {f.kind for f in beside.findings}
+    assert of(beside, "statistical_bounds")[0] is Verdict.FAIL
+
+
+def test_the_majority_is_heard_about_findings(year: pl.DataFrame) -> None:
+    """A wild low that one more source has, and a third has not, did trade."""
+    wild = at(year, 80, low=0.8)
+    checked = wb.check(wild, reference={"first": wild, "second": year})
+    assert "bad_tick" not in {f.kind for f in checked.findings}
+    (found,) = disagreements(checked)
+    assert found.hypotheses[0].kind == "reference_wrong"
+    assert "low of second is" in found.hypotheses[0].evidence
+
+
+def test_a_second_bad_source_improves_nothing(year: pl.DataFrame) -> None:
+    """Correlation and RMSE are against the first source, whoever else there is."""
+    noise = pl.Series([1 + 0.02 * (-1) ** i for i in range(len(year))])
+    noisy = year.with_columns(pl.col(*PRICES) * noise)
+    one = of(wb.check(year, reference={"a": noisy}), "reference_rmse")
+    two = of(wb.check(year, reference={"a": noisy, "b": noisy}), "reference_rmse")
+    assert one == two
+    assert one[0] is Verdict.FAIL

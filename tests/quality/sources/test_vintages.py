@@ -1,14 +1,17 @@
 """What a newer vintage changed: re-adjusted, corrected, or damaged."""
 
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import workbench as wb
+from tests.quality.conftest import clean_year
 from workbench.lab.check import Checked
 from workbench.model.checks import Verdict
 from workbench.model.findings import Finding
+from workbench.quality.attribution import attribution
 
 PRICES = ("open", "high", "low", "close")
 
@@ -63,6 +66,43 @@ def test_rows_that_are_gone_are_damage(year: pl.DataFrame) -> None:
     gone = year.filter(~pl.int_range(pl.len()).is_between(50, 52))
     (found,) = revisions(wb.check(gone, previous=year))
     assert (found.rows, found.hypotheses[0].kind) == (3, "damage")
+
+
+def stability(checked: Checked) -> tuple[Verdict, int]:
+    result = next(c.result for c in checked.score.checks if c.result.name == "vintage_stability")
+    return result.verdict, int(result.failures)
+
+
+def test_lost_history_costs_points_wherever_it_lay(year: pl.DataFrame) -> None:
+    checked = wb.check(year.tail(100), previous=year)
+    (found,) = revisions(checked)
+    assert (found.start, found.rows) == (year["date"][0], len(year) - 100)
+    assert stability(checked) == (Verdict.FAIL, len(year) - 100)
+
+
+def test_a_window_that_moved_on_lost_nothing(year: pl.DataFrame) -> None:
+    checked = wb.check(year.tail(220), previous=year.head(220))
+    assert revisions(checked) == []
+    assert stability(checked) == (Verdict.PASS, 0)
+
+
+def test_a_symbol_that_is_gone_costs_points_and_the_parts_add_up(year: pl.DataFrame) -> None:
+    two = pl.concat([year, clean_year("BBB")])
+    checked = wb.check(two.filter(pl.col("symbol") != "BBB"), previous=two)
+    (found,) = revisions(checked)
+    assert (found.symbol, found.rows) == ("BBB", 250)
+    assert stability(checked) == (Verdict.FAIL, 250)
+    assert sum(attribution(checked.score, "symbol").values()) == 100 - checked.score.value
+
+
+def test_vintages_that_share_nothing_say_so(year: pl.DataFrame) -> None:
+    other = pl.concat([clean_year("XXX"), clean_year("YYY")])
+    assert stability(wb.check(pl.concat([year, clean_year("BBB")]), previous=other))[0] is Verdict.NOT_APPLICABLE
+
+
+def test_nothing_after_as_of_is_missed(year: pl.DataFrame) -> None:
+    then = datetime.combine(year["date"][200], time(23), UTC)
+    assert revisions(wb.check(year, previous=year, as_of=then)) == []
 
 
 def test_a_bar_that_was_still_forming_is_no_revision(year: pl.DataFrame) -> None:

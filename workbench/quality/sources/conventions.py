@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from workbench.model.names import ALL_SIZES
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -42,6 +44,8 @@ class Convention:
         The data over the reference at the end of the series.
     steps
         How often the factor steps.
+    told
+        How it is described, where its kind alone does not say.
     """
 
     kind: str
@@ -49,6 +53,7 @@ class Convention:
     field: str
     factor: float
     steps: int = 0
+    told: str = ""
 
     def __str__(self) -> str:
         """Describe it in one line."""
@@ -58,7 +63,7 @@ class Convention:
             "unit": f"a factor of {self.factor:.6g}, as of other units",
             "kind_of_price": f"a steady difference of {1e4 * math.log(self.factor):+.1f} bps, as of another kind of price",
         }
-        return f"{self.symbol} {self.field}: {told.get(self.kind, self.kind)}"
+        return f"{self.symbol} {self.field}: {self.told or told[self.kind]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +156,6 @@ def _named(symbol: str, field: str, level: Floats) -> Convention | None:
     size = math.exp(abs(last))
     if any(abs(size / unit - 1) < 0.01 for unit in UNITS):
         return Convention("unit", symbol, field, math.exp(last))
-    if field in ("volume", "size"):
+    if field in ALL_SIZES:
         return Convention("unit", symbol, field, math.exp(last)) if abs(last) > math.log(1.2) else None
     return Convention("kind_of_price" if abs(last) < SMALL else "factor", symbol, field, math.exp(last))

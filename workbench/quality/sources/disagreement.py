@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from workbench.model.findings import Finding, Severity
+from workbench.model.names import ALL_SIZES
 from workbench.quality.detectors.habits import local_scale
 from workbench.quality.detectors.suspicion import competing, runs_of
 from workbench.quality.sources.conventions import conventions_off
@@ -36,7 +37,15 @@ MOST_LEAN: Final = 2.5
 SUSPECTED: Final = 0.7
 EVEN: Final = 0.05
 """One factor mends a span if no cell's difference lies further off the usual one than this share of it."""
+EXONERATED: Final = 0.06
+"""Up to this probability of being wrong, a cell that differs counts against the other source only."""
+LEAST_STEP: Final = 0.2
+"""The least lasting step, as a logarithm, of a split or of units."""
+EDGE: Final = 2
+"""Rows by which a running median may place a step beside its day."""
 OPEN: Final = "open"
+ON_GRID: Final = 0.95
+AROUND: Final = 125
 TICKS: Final = (0.01, 0.001, 0.0001, 0.00001)
 DISAGREE: Final = 0.95
 """That sources differ is a fact; what remains is that rounding or a convention nobody thought of explains it."""
@@ -60,6 +69,10 @@ class Cells:
         Source -> rows where it agrees with what most say, of those where it says anything.
     beside
         Source -> how far it lies off what is agreed, as a logarithm; of two sources, off what the data says.
+    levels
+        Of each source, the log of the data over it that is systematic at each row.
+    first
+        What the first source says, on the data's scale.
     """
 
     off: Floats
@@ -68,7 +81,21 @@ class Cells:
     agreed: Floats
     allies: dict[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
     beside: dict[str, Floats]
+    levels: tuple[Floats, ...]
+    first: Floats
     conventions: tuple[Convention, ...]
+
+    @property
+    def is_doubted(self) -> NDArray[np.bool_]:
+        """Where the sources differ, and it may be the data's mistake."""
+        doubted: NDArray[np.bool_] = self.is_far & (self.wrong > EXONERATED)
+        return doubted
+
+    def steps_alone(self, first: int, last: int) -> bool:
+        """Whether prices step far at an edge of some rows, and most of the sources do not."""
+        low, high = max(first - EDGE, 0), last + 1 + EDGE
+        alone = [bool((np.abs(np.diff(level[low:high])) > LEAST_STEP).any()) for level in self.levels]
+        return 2 * sum(alone) > len(alone)
 
     def astray(self, at: int) -> tuple[str, ...]:
         """Name the other sources that are alone with what they say of one row."""
@@ -92,7 +119,7 @@ def compared_cells(symbol: str, field: str, mine: Floats, others: Mapping[str, F
     with np.errstate(invalid="ignore", divide="ignore"):
         own = np.where(mine > 0, np.log(mine), np.nan)
         says = np.stack([np.where(v > 0, np.log(v), np.nan) + t.level for v, t in zip(others.values(), told, strict=True)])
-    least = VOLUME_LIMIT if field in ("volume", "size", "bid_size", "ask_size") else most_bps / 1e4
+    least = VOLUME_LIMIT if field in ALL_SIZES else most_bps / 1e4
     limits = [max(least, NOISES * t.noise) for t in told]
     if len(says) == 1:
         off = own - says[0]
@@ -107,7 +134,17 @@ def compared_cells(symbol: str, field: str, mine: Floats, others: Mapping[str, F
     beside = {name: says[i] - (own if len(says) == 1 else agreed) for i, name in enumerate(others)}
     named = tuple(t.convention for t in told if t.convention is not None)
     with np.errstate(invalid="ignore", over="ignore"):
-        return Cells(off, wrong, far & np.isfinite(off), np.exp(agreed), allies, beside, named)
+        return Cells(
+            off,
+            wrong,
+            far & np.isfinite(off),
+            np.exp(agreed),
+            allies,
+            beside,
+            tuple(t.level for t in told),
+            np.exp(says[0]),
+            named,
+        )
 
 
 def _blame(own: Floats, other: Floats, far: NDArray[np.bool_], limit: float) -> Floats:
@@ -165,9 +202,19 @@ def disagreements(rows: pl.DataFrame, symbol: str, cells: Mapping[str, Cells], m
     for first, last in runs_of(sorted(marked)):
         blamed = _settled({at: _suspects(cells, marked[at], at) for at in range(first, last + 1)})
         for who in sorted(set(blamed.values())):
-            for start, end in runs_of([at for at, suspects in blamed.items() if suspects == who]):
-                place = {at: marked[at] for at in range(start, end + 1)}
+            for place in _linked([at for at, suspects in blamed.items() if suspects == who], marked):
                 yield _finding(rows, symbol, place, who[1:], cells, moments)
+
+
+def _linked(rows: Sequence[int], marked: Mapping[int, Sequence[str]]) -> list[dict[int, Sequence[str]]]:
+    """Join rows that follow each other and differ in a field in common."""
+    places: list[dict[int, Sequence[str]]] = []
+    for at in rows:
+        if places and at - 1 in places[-1] and set(marked[at]) & set(marked[at - 1]):
+            places[-1][at] = marked[at]
+        else:
+            places.append({at: marked[at]})
+    return places
 
 
 def _suspects(cells: Mapping[str, Cells], fields: Sequence[str], at: int) -> tuple[str, ...]:
@@ -256,11 +303,14 @@ def _apart(off: float) -> str:
 
 
 def _in_ticks(values: pl.Series, compared: Cells, at: int) -> str:
-    """Put it in ticks, where the data's prices lie on a grid."""
-    known = values.drop_nulls().to_numpy()
-    tick = next(
-        (grid for grid in TICKS if len(known) and np.isclose(known / grid, np.round(known / grid), rtol=0, atol=1e-6).all()), None
-    )
+    """Put it in ticks, where the data's prices around there lie on a grid."""
+    near = values[max(at - AROUND, 0) : at + AROUND].drop_nulls().to_numpy()
+    tick = next((grid for grid in TICKS if _lies_on(near, grid) >= ON_GRID), None)
     if tick is None or abs(float(compared.off[at])) >= VOLUME_LIMIT:
         return ""
     return f" ({(float(values[at]) - float(compared.agreed[at])) / tick:+.0f} ticks of {tick:g})"
+
+
+def _lies_on(values: Floats, grid: float) -> float:
+    """Return the share of values that are multiples of a grid."""
+    return float(np.isclose(values / grid, np.round(values / grid), rtol=0, atol=1e-6).mean()) if len(values) else 0.0

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 LEAST_PAIRS: Final = 3
 OWN: Final = "this data"
-EXONERATED: Final = 0.06
-"""Up to this probability of being wrong, a cell that differs counts against the other source only."""
 CELLS: Final = {SYMBOL: pl.String, SESSION: pl.Date, "failures": pl.Int64, "total": pl.Int64}
 SYMBOLS: Final = {
     SYMBOL: pl.String,
@@ -73,13 +71,21 @@ class Opinion:
     by_symbol: dict[str, tuple[list[Moment], dict[str, Cells]]] = field(default_factory=dict)
     """Symbol -> the moments of its shared rows, and what was compared of each field."""
 
-    def agreement(self, symbol: str, start: Moment, end: Moment, fields: tuple[str, ...]) -> float | None:
-        """Return the share of some cells in which the sources agree; None where nobody else says anything of them."""
+    def agreement(self, symbol: str, start: Moment, end: Moment, fields: tuple[str, ...], *, of_scale: bool) -> float | None:
+        """Return the share of some cells in which the sources bear the data out; None where nobody says anything of them.
+
+        ``of_scale``: whether the rows are suspected to be on another scale. Lasting steps are taken off as conventions
+        before cells are compared; where the data steps alone, no cell bears it out.
+        """
         moments, cells = self.by_symbol.get(symbol, ([], {}))
         low, high = bisect_left(moments, start), bisect_right(moments, end)
         told = [cells[name] for name in fields if name in cells]
         known = sum(int(np.isfinite(one.off[low:high]).sum()) for one in told)
-        return 1 - sum(int(one.is_far[low:high].sum()) for one in told) / known if known else None
+        if not known:
+            return None
+        if of_scale and any(one.steps_alone(low, high - 1) for one in told):
+            return 0.0
+        return 1 - sum(int(one.is_doubted[low:high].sum()) for one in told) / known
 
     def agreed(self, symbol: str, when: Moment, fields: tuple[str, ...]) -> dict[str, object] | None:
         """Return what the other sources say of one row, on the data's scale."""
@@ -114,11 +120,7 @@ def compared(frame: pl.DataFrame, references: Mapping[str, pl.DataFrame], terms:
     pairs = {name: met for name, met in pairs.items() if set(met.fields) & set(terms.prices)}
     if not pairs:
         return None
-    clocks = [
-        Convention(f"its clock is {met.lag_minutes / 60:+g} hours off", name, "time", 1.0)
-        for name, met in pairs.items()
-        if met.lag_minutes
-    ]
+    clocks = [Convention("clock", name, "time", 1.0, told=str(lag)) for name, met in pairs.items() for lag in met.lags]
     together, names = _together(pairs, terms)
     found: list[Finding] = []
     said: list[Convention] = clocks
@@ -176,7 +178,7 @@ def _counted(symbol: str, rows: pl.DataFrame, cells: Mapping[str, Cells]) -> pl.
     """Count price cells that differ and may be the data's own mistake."""
     failures, total = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
     for compared in cells.values():
-        failures += compared.is_far & (compared.wrong > EXONERATED)
+        failures += compared.is_doubted
         total += np.isfinite(compared.off)
     counts = pl.DataFrame(
         {SYMBOL: [symbol] * len(rows), SESSION: rows[SESSION], "failures": failures, "total": total}, schema=CELLS
@@ -191,13 +193,13 @@ def _rated(
     main = next((name for name in reversed(terms.prices) if name in cells), None)
     if main is None:
         return None
-    own, agreed = rows[main].fill_null(np.nan).to_numpy(), cells[main].agreed
-    good = (own > 0) & (agreed > 0)
+    own, other = rows[main].fill_null(np.nan).to_numpy(), cells[main].first
+    good = (own > 0) & (other > 0)
     if int(good.sum()) < LEAST_PAIRS:
         return None
-    mine, other = np.log(own[good]), np.log(agreed[good])
-    rmse = float(np.sqrt(np.mean(np.expm1(mine - other) ** 2)))
-    moves = np.diff(mine), np.diff(other)
+    mine, theirs = np.log(own[good]), np.log(other[good])
+    rmse = float(np.sqrt(np.mean(np.expm1(mine - theirs) ** 2)))
+    moves = np.diff(mine), np.diff(theirs)
     moving = min(float(np.std(m)) for m in moves) > 0
     correlation = float(np.corrcoef(*moves)[0, 1]) if moving else None
     return {

@@ -8,6 +8,7 @@ are gone are damage too. The last rows of the older vintage may still have been 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from workbench.model.findings import Explained, Finding, Severity
-from workbench.model.names import EVENT_AT, PRICE_FIELDS, SESSION, SYMBOL
+from workbench.model.names import ALL_SIZES, EVENT_AT, PRICE_FIELDS, SESSION, SYMBOL
 from workbench.quality.detectors.habits import excursion, local_scale
 from workbench.quality.detectors.suspicion import competing, runs_of
 from workbench.quality.sources.conventions import conventions_off
@@ -37,6 +38,7 @@ LEAST_JOINT: Final = 0.1
 """The least step, as a logarithm, that a past must not show where it joins the rest."""
 EVENTS: Final = ("dividend", "split", "capital_gain")
 VOLUME_SAME: Final = 0.005
+CELLS: Final = {SYMBOL: pl.String, SESSION: pl.Date, "failures": pl.Int64, "total": pl.Int64}
 STILL_FORMING: Final = 2
 """The last rows of an older vintage that may have been live."""
 FITS: Final = 1.0
@@ -50,15 +52,17 @@ class Restated:
 
     Attributes
     ----------
-    changed
-        ``symbol, session, failures``: rows whose new value is suspected.
+    cells
+        ``symbol, session, failures, total``: rows whose new value is suspected, and those that are gone, each once; out
+        of all that both vintages have or that are gone.
+    shared
+        Rows that both vintages have.
     """
 
     findings: tuple[Finding, ...]
     explained: tuple[Explained, ...]
-    changed: pl.DataFrame
-    rows: int
-    """Rows that both vintages have."""
+    cells: pl.DataFrame
+    shared: int
 
 
 @np.errstate(all="ignore")
@@ -76,44 +80,49 @@ def restated(frame: pl.DataFrame, previous: pl.DataFrame, terms: Terms) -> Resta
     fields = tuple(n for n in (*terms.prices, *terms.sizes, "adj_close") if n in frame.columns and n in previous.columns)
     if frame[SYMBOL].n_unique() == 1 and previous[SYMBOL].n_unique() == 1:
         previous = previous.with_columns(pl.lit(frame[SYMBOL][0]).alias(SYMBOL))
-    findings: list[Finding] = []
     explained: list[Explained] = []
+    findings: list[Finding] = []
+    counted = [pl.DataFrame(schema=CELLS)]
     shared = 0
-    older = {key: rows for (key,), rows in previous.partition_by(SYMBOL, as_dict=True, maintain_order=True).items()}
-    for (symbol,), arrived in frame.partition_by(SYMBOL, as_dict=True, maintain_order=True).items():
-        if symbol is None or symbol not in older:
-            continue
-        new, old = (side.unique([moment], keep="first").drop_nulls(moment).sort(moment) for side in (arrived, older[symbol]))
+    newer = {key: rows for (key,), rows in frame.partition_by(SYMBOL, as_dict=True, maintain_order=True).items()}
+    for (symbol,), arrived in previous.drop_nulls(SYMBOL).partition_by(SYMBOL, as_dict=True, maintain_order=True).items():
+        old, new = (_in_order(side, moment) for side in (arrived, newer.get(symbol, arrived.clear())))
         both = new.join(old.select(moment, *fields, *events), on=moment, how="inner", suffix=OTHER).sort(moment)
+        gone = _gone(new, old, moment)
+        told = [*_lost(str(symbol), gone, old, moment, whole=new.is_empty()), *_events(str(symbol), both, moment)]
+        for name in fields if len(both) else ():
+            changes, odd = _changed(str(symbol), name, both, moment, old[moment].to_list()[-STILL_FORMING:])
+            told += changes
+            explained += odd
+        mine = list(_merged(told))
+        findings += mine
         shared += len(both)
-        findings += _gone(str(symbol), new, old, moment)
-        findings += _events(str(symbol), both, moment)
-        for name in fields:
-            told = _changed(str(symbol), name, both, moment, old[moment].to_list()[-STILL_FORMING:])
-            findings += told[0]
-            explained += told[1]
-    there = set(frame[SYMBOL].unique())
-    for symbol, rows in older.items():
-        if symbol is not None and symbol not in there:
-            first, last = rows[moment].min(), rows[moment].max()
-            claims = competing(
-                ("damage", 2.0, "the symbol was there before and is gone"), ("correction", 0.0, "it may have been renamed")
-            )
-            findings.append(Finding("revision", str(symbol), first, last, len(rows), Severity.HIGH, 0.95, hypotheses=claims))  # type: ignore[arg-type]
-    merged = tuple(_merged(findings))
-    return Restated(merged, tuple(dict.fromkeys(explained)), _counted(merged, frame, moment), shared)
+        places = pl.concat(side.select(*dict.fromkeys([SYMBOL, SESSION, moment])) for side in (both, gone)).sort(moment)
+        counted.append(_counted(places, mine, moment))
+    return Restated(tuple(findings), tuple(dict.fromkeys(explained)), pl.concat(counted).sort(SYMBOL, SESSION), shared)
 
 
-def _gone(symbol: str, new: pl.DataFrame, old: pl.DataFrame, moment: str) -> Iterator[Finding]:
-    """Yield stretches of rows that were there and are no more; a window that merely moved on lost nothing."""
-    inside = old.filter(pl.col(moment) >= new[moment].min()).sort(moment)
-    missing = inside[moment].is_in(new[moment].implode())
-    times = inside[moment].to_list()
-    for first, last in runs_of(np.flatnonzero(~missing.to_numpy()).tolist()):
-        claims = competing(
-            ("damage", 2.0, f"{last - first + 1} row(s) that were there before are gone"),
-            ("correction", 0.0, "a vendor may take back rows that never were"),
-        )
+def _in_order(rows: pl.DataFrame, moment: str) -> pl.DataFrame:
+    return rows.unique([moment], keep="first").drop_nulls(moment).sort(moment)
+
+
+def _gone(new: pl.DataFrame, old: pl.DataFrame, moment: str) -> pl.DataFrame:
+    """Return the older rows that the newer vintage lacks; a window that moves on drops no more than it gains."""
+    lost = old.join(new, on=moment, how="anti")
+    if new.is_empty():
+        return lost
+    before = pl.col(moment) < new[moment].min()
+    added = int((new[moment] > old[moment].max()).sum()) if len(old) else 0
+    return lost.filter(~before) if int(lost.select(before.sum()).item()) <= added else lost
+
+
+def _lost(symbol: str, gone: pl.DataFrame, old: pl.DataFrame, moment: str, *, whole: bool) -> Iterator[Finding]:
+    """Yield stretches of rows that were there and are no more."""
+    times = old[moment].to_list()
+    what = "the symbol was there before and is gone" if whole else "{} row(s) that were there before are gone"
+    other = "it may have been renamed" if whole else "a vendor may take back rows that never were"
+    for first, last in runs_of(np.flatnonzero(old[moment].is_in(gone[moment].implode()).to_numpy()).tolist()):
+        claims = competing(("damage", 2.0, what.format(last - first + 1)), ("correction", 0.0, other))
         yield Finding("revision", symbol, times[first], times[last], last - first + 1, Severity.HIGH, 0.95, hypotheses=claims)
 
 
@@ -189,7 +198,7 @@ def _broken_joints(symbol: str, seen: _Field, level: Floats, times: Sequence[Mom
 def _differs(seen: _Field, noise: float) -> NDArray[np.bool_]:
     """Return the rows in which a field has another value, or has one in one vintage only."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        apart = np.abs(np.log(seen.new / seen.old)) > (VOLUME_SAME if seen.name == "volume" else SAME) + 3 * noise
+        apart = np.abs(np.log(seen.new / seen.old)) > (VOLUME_SAME if seen.name in ALL_SIZES else SAME) + 3 * noise
     there = ~np.isnan(seen.new) & ~np.isnan(seen.old)
     flipped = there & ((seen.new <= 0) != (seen.old <= 0))
     found: NDArray[np.bool_] = (there & apart) | flipped | (np.isnan(seen.new) != np.isnan(seen.old))
@@ -270,12 +279,12 @@ def _merged(findings: list[Finding]) -> Iterator[Finding]:
         )
 
 
-def _counted(findings: Sequence[Finding], frame: pl.DataFrame, moment: str) -> pl.DataFrame:
-    """Count the rows of each session in which a revision is suspected to be damage."""
-    schema = {SYMBOL: pl.String, SESSION: pl.Date, "failures": pl.Int64}
-    parts = [pl.DataFrame(schema=schema)]
+def _counted(places: pl.DataFrame, findings: Sequence[Finding], moment: str) -> pl.DataFrame:
+    """Count the rows of each session, and those among them in which a revision is suspected to be damage."""
+    times = places[moment].to_list()
+    failed = np.zeros(len(places), dtype=np.int64)
     for finding in findings:
         if finding.severity.rank >= Severity.MEDIUM.rank:
-            rows = frame.filter((pl.col(SYMBOL) == finding.symbol) & pl.col(moment).is_between(finding.start, finding.end))
-            parts.append(rows.select(SYMBOL, SESSION, pl.lit(1, dtype=pl.Int64).alias("failures")))
-    return pl.concat(parts).group_by(SYMBOL, SESSION).agg(pl.col("failures").sum()).sort(SYMBOL, SESSION)
+            failed[bisect_left(times, finding.start) : bisect_right(times, finding.end)] = 1
+    marked = places.with_columns(pl.Series("failures", failed, dtype=pl.Int64), pl.lit(1, dtype=pl.Int64).alias("total"))
+    return marked.group_by(SYMBOL, SESSION).agg(pl.col("failures", "total").sum())
