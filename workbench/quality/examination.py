@@ -14,6 +14,7 @@ import polars as pl
 from workbench.model.findings import Explained, Finding
 from workbench.model.names import EVENT_AT, SESSION, SYMBOL, Kind
 from workbench.quality.accuracy import ALL_EVENTS, BOUNDS, CHECK_OF, EVENTS, UNJUDGED, has_relative_scale
+from workbench.quality.detectors.crowd import crowd_of, votes_of
 from workbench.quality.detectors.habits import WINDOW
 from workbench.quality.detectors.panel import examine
 from workbench.quality.detectors.suspicion import REPORTED, WORTH_TELLING
@@ -22,11 +23,12 @@ from workbench.quality.ledger import FAULTS
 from workbench.quality.measure import STRAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from workbench.model.findings import Moment
+    from workbench.quality.detectors.crowd import Crowd
     from workbench.quality.detectors.panel import Heard
     from workbench.quality.detectors.suspicion import Suspicion
     from workbench.quality.detectors.track import Track
@@ -56,7 +58,7 @@ class Examined:
     """Why detectors could not be heard to the end; empty where they were."""
 
 
-def examined(ledger: Ledger, rows: pl.DataFrame) -> Examined:
+def examined(ledger: Ledger, rows: pl.DataFrame, crowd: Crowd | None = None) -> Examined:
     """Ask all detectors about rows.
 
     Parameters
@@ -65,6 +67,8 @@ def examined(ledger: Ledger, rows: pl.DataFrame) -> Examined:
     rows : DataFrame
         Standard rows of whole symbols, or of some sessions with their neighbours, sorted by symbol, then time, with
         ``stretch``.
+    crowd : Crowd, optional
+        What all symbols did, where these are some of them.
     """
     findings: list[Finding] = []
     explained: list[Explained] = []
@@ -72,13 +76,18 @@ def examined(ledger: Ledger, rows: pl.DataFrame) -> Examined:
     failure = ""
     try:
         made_up = _made_up(ledger)
-        for heard in (_but_made_up(h, made_up) for h in examine(_tracks(ledger, rows))):
+        for heard in (_but_made_up(h, made_up) for h in examine(_tracks(ledger, rows), crowd)):
             findings += _findings(heard)
             explained += _explanations(heard)
             faults += _faults(heard)
     except Exception as error:  # noqa: BLE001 (what a detector could not judge is an ERROR of its checks, not the end of all)
         failure = f"{type(error).__name__}: {error}".splitlines()[0]
     return Examined(tuple(findings), tuple(explained), pl.concat(faults), failure)
+
+
+def crowd_over(ledger: Ledger, parts: Iterable[pl.DataFrame]) -> Crowd:
+    """Return what all symbols did, whose rows come in parts of whole symbols, sorted by symbol, then time."""
+    return crowd_of(votes_of(track) for rows in parts for track in _tracks(ledger, rows))
 
 
 def _made_up(ledger: Ledger) -> dict[str, set[int]]:

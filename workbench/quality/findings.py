@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from workbench.model.findings import Explained, Finding, Hypothesis, Incident, Moment, Severity
 from workbench.model.names import SESSION, SYMBOL
-from workbench.quality.absences import missing_bars, missing_sessions
-from workbench.quality.examination import examined
+from workbench.quality.absences import REOPENED, missing_bars, missing_sessions, reopenings
+from workbench.quality.examination import crowd_over, examined
 from workbench.quality.flags import REPORTED, cells_of, fields_of
 from workbench.quality.ledger import FAULTS
 from workbench.quality.lives import begins_late, ends_early, still_forming
@@ -34,16 +34,9 @@ if TYPE_CHECKING:
     from workbench.quality.ledger import Ledger
 
 LEAST_SYMBOLS: Final = 3
+SHARED: Final = 0.2
+"""From this share of the symbols that were there on, what they have in common at one moment has one cause."""
 STALE: Final = Told("stale", Severity.MEDIUM, 0.8)
-SHARED_KINDS: Final = (
-    "missing_session",
-    "missing_bar",
-    "phantom_session",
-    "calendar_error",
-    "stale",
-    "clock_shift",
-    "partial_bar",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +75,26 @@ def find(ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame]) -> Found:
     batches, undescribed = worth_looking_at(ledger)
     found: list[Finding] = []
     explained: list[Explained] = []
+    told: list[Finding | Explained] = []
+    reopened = [pl.DataFrame(schema=REOPENED)]
     faults, failure = [pl.DataFrame(schema=FAULTS)], ""
+
+    def placed(cells: pl.DataFrame) -> pl.DataFrame:
+        return in_stretches(in_order(look(cells), ledger.terms), ledger)
+
+    crowd = crowd_over(ledger, map(placed, batches)) if len(batches) > 1 else None
     for cells in batches:
-        rows = in_stretches(in_order(look(cells), ledger.terms), ledger)
-        heard = examined(ledger, rows)
-        found += [*_row_findings(ledger, rows), *missing_bars(ledger, rows), *stray_sessions(ledger, rows), *heard.findings]
+        rows = placed(cells)
+        heard = examined(ledger, rows, crowd)
+        told += missing_bars(ledger, rows)
+        reopened.append(reopenings(rows, ledger))
+        found += [*_row_findings(ledger, rows), *stray_sessions(ledger, rows), *heard.findings]
         explained += [*_explained(ledger, rows), *heard.explained]
         faults.append(heard.faults)
         failure = failure or heard.failure
-    found += [*_stale(ledger), *missing_sessions(ledger), *_shifted(ledger)]
+    told += missing_sessions(ledger, pl.concat(reopened))
+    found += [*_stale(ledger), *_shifted(ledger), *(one for one in told if isinstance(one, Finding))]
+    explained += [one for one in told if isinstance(one, Explained)]
     found += [*_disorder(ledger), *_unreadable_times(ledger), *_columns_gone(ledger), *ends_early(ledger), *still_forming(ledger)]
     marked, incidents = _gather(_by_cause(found), ledger)
     return Found(
@@ -108,8 +112,7 @@ def _by_cause(found: list[Finding]) -> list[Finding]:
     shifted = [(f.symbol, f.start, f.end) for f in found if f.kind == "clock_shift"]
 
     def is_caused(f: Finding) -> bool:
-        day = f.start.date() if isinstance(f.start, datetime) else f.start
-        return f.kind == "missing_bar" and any(symbol == f.symbol and a <= day <= b for symbol, a, b in shifted)
+        return f.kind == "missing_bar" and any(symbol == f.symbol and a <= _day(f.start) <= b for symbol, a, b in shifted)
 
     return [f for f in found if not is_caused(f)]
 
@@ -211,23 +214,29 @@ def _columns_gone(ledger: Ledger) -> Iterator[Finding]:
 
 
 def _gather(found: Sequence[Finding], ledger: Ledger) -> tuple[list[Finding], tuple[Incident, ...]]:
-    """Make one incident of findings of one kind and span that at least half of the symbols share."""
-    everyone = ledger.state.series[SYMBOL].n_unique()
+    """Make one incident of findings of one kind and span that many of the symbols there at that time share."""
+    lives = ledger.state.series.drop_nulls([SYMBOL, "first_session"]).select("first_session", "last_session")
     groups: dict[tuple[str, Moment, Moment], set[str]] = defaultdict(set)
     for finding in found:
-        if finding.kind in SHARED_KINDS:
-            groups[finding.kind, finding.start, finding.end].add(finding.symbol)
-    incidents = {
-        key: Incident(key[0], key[1], key[2], tuple(sorted(symbols)), f"{key[0]} in {len(symbols)} of {everyone} symbols at once")
-        for key, symbols in groups.items()
-        if len(symbols) >= max(LEAST_SYMBOLS, (everyone + 1) // 2)
-    }
+        groups[finding.kind, finding.start, finding.end].add(finding.symbol)
+    incidents: dict[tuple[str, Moment, Moment], Incident] = {}
+    for (kind, start, end), symbols in groups.items():
+        if len(symbols) >= LEAST_SYMBOLS:
+            there = (pl.col("first_session") <= _day(end)) & (pl.col("last_session") >= _day(start))
+            everyone = max(lives.filter(there).height, len(symbols))
+            if len(symbols) >= SHARED * everyone:
+                told = f"{kind} in {len(symbols)} of {everyone} symbols at once"
+                incidents[kind, start, end] = Incident(kind, start, end, tuple(sorted(symbols)), told)
     marked = [
         replace(f, incident=incidents[f.kind, f.start, f.end].id)
         if (f.kind, f.start, f.end) in incidents else f
         for f in found
     ]  # fmt: skip
     return marked, tuple(incidents.values())
+
+
+def _day(moment: Moment) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
 
 
 def _explained(ledger: Ledger, rows: pl.DataFrame) -> Iterator[Explained]:

@@ -27,24 +27,32 @@ LEAST_SESSIONS: Final = 2
 """Sessions by which a symbol must end before the others: one may merely be late."""
 LEAST_MINUTES: Final = 30
 """Minutes before its close that a session must end to be cut short."""
+SAME_PRICE: Final = 0.1
+"""The largest move, as a logarithm, from the last price of one name to the first of another that may be the same."""
+SAME_FLOW: Final = 1.6
+"""The same of volume: a factor of five."""
 MOST_EARLY: Final = 0.5
 """Where more symbols than this end early, the universe has no common end."""
 
 
 def ends_early(ledger: Ledger) -> Iterator[Finding]:
-    """Yield symbols whose rows end before those of the others: kinds ``delisting_hole`` and ``truncated``."""
-    spans = _spans(ledger)
-    early = spans.filter(pl.col("last_session") < pl.col("last_session").max())
-    if len(spans) < LEAST_SYMBOLS or not ledger.terms.timetables or len(early) > MOST_EARLY * len(spans):
-        return
-    for symbol, end in early.select(SYMBOL, "last_session").iter_rows():
-        gone = ledger.seen.filter(ledger.seen > end)
-        if len(gone) < LEAST_SESSIONS:
+    """Yield symbols whose rows end before those of others with the same hours: ``delisting_hole`` and ``truncated``."""
+    lives, renamed = _lives(ledger), {old for old, _ in _renames(ledger)}
+    for (table,), peers in lives.partition_by("table", as_dict=True).items():
+        early = peers.filter(pl.col("last_session") < pl.col("last_session").max())
+        if table < 0 or len(peers) < LEAST_SYMBOLS or len(early) > MOST_EARLY * len(peers):
             continue
-        claims = _early(len(gone), is_last=symbol == spans[SYMBOL].max() and len(early) == 1)
-        yield Finding(
-            claims[0].kind, symbol, gone[0], gone[-1], len(gone), Severity.MEDIUM, claims[0].probability, hypotheses=claims
-        )  # fmt: skip
+        due = ledger.terms.timetables[table].days
+        ends = peers["last_session"].max()
+        for symbol, end in early.filter(~pl.col(SYMBOL).is_in(list(renamed))).select(SYMBOL, "last_session").iter_rows():
+            gone = pl.Series(due).cast(pl.Int32).cast(pl.Date)
+            gone = gone.filter((gone > end) & (gone <= ends))
+            if len(gone) < LEAST_SESSIONS:
+                continue
+            claims = _early(len(gone), is_last=symbol == lives[SYMBOL].max() and len(early) == 1)
+            yield Finding(
+                claims[0].kind, symbol, gone[0], gone[-1], len(gone), Severity.MEDIUM, claims[0].probability, hypotheses=claims
+            )  # fmt: skip
 
 
 def _early(count: int, *, is_last: bool) -> tuple[Hypothesis, ...]:
@@ -57,14 +65,37 @@ def _early(count: int, *, is_last: bool) -> tuple[Hypothesis, ...]:
 
 
 def begins_late(ledger: Ledger) -> Iterator[Explained]:
-    """Yield symbols whose rows begin after those of the others: nothing is missing before a listing."""
-    spans = _spans(ledger)
-    if len(spans) < LEAST_SYMBOLS:
+    """Yield symbols whose rows begin after those of the others: nothing is missing before a listing, or a new name."""
+    lives, renames = _lives(ledger), _renames(ledger)
+    if len(lives) < LEAST_SYMBOLS:
         return
-    for symbol, first in (
-        spans.filter(pl.col("first_session") > pl.col("first_session").min()).select(SYMBOL, "first_session").iter_rows()
-    ):
-        yield Explained("listing", symbol, first, first, "its first row; the other symbols begin earlier")
+    named = {new for _, new in renames}
+    first = dict(lives.select(SYMBOL, "first_session").iter_rows())
+    for symbol, begin in first.items():
+        if begin > min(first.values()) and symbol not in named:
+            yield Explained("listing", symbol, begin, begin, "its first row; the other symbols begin earlier")
+    last = dict(lives.select(SYMBOL, "last_session").iter_rows())
+    for old, new in renames:
+        yield Explained("rename", old, last[old], first[new], f"its rows go on as {new} in the next session, at the same price")
+
+
+def _renames(ledger: Ledger) -> list[tuple[str, str]]:
+    """Return pairs of names where one ends and the other goes on in the next session, at its price and with its volume."""
+    lives = _lives(ledger)
+    if lives.is_empty():
+        return []
+    tables = lives.select(SYMBOL, "table")
+    begins, ends = (
+        with_hours(lives.select(SYMBOL, pl.col(day).alias(SESSION), price, size), ledger.terms).join(tables, on=SYMBOL)
+        for day, price, size in (("first_session", "first_price", "first_size"), ("last_session", "last_price", "last_size"))
+    )
+    pairs = ends.with_columns(pl.col("position") + 1).join(begins, on=["table", "position"], suffix="_new")
+    move = (pl.col("first_price") / pl.col("last_price")).log().abs()
+    flow = (pl.col("first_size").fill_nan(1.0).fill_null(1.0) / pl.col("last_size").fill_nan(1.0).fill_null(1.0)).log().abs()
+    alike = pairs.filter((move < SAME_PRICE) & ~(flow > SAME_FLOW)).filter(
+        pl.len().over(SYMBOL) == 1, pl.len().over("symbol_new") == 1
+    )
+    return list(alike.select(SYMBOL, "symbol_new").sort(SYMBOL).iter_rows())
 
 
 def still_forming(ledger: Ledger) -> Iterator[Finding]:
@@ -75,7 +106,7 @@ def still_forming(ledger: Ledger) -> Iterator[Finding]:
     if ledger.terms.is_intraday:
         yield from _cut_short(ledger, now)
         return
-    lasts = _spans(ledger).select(SYMBOL, pl.col("last_session").alias(SESSION))
+    lasts = _lives(ledger).select(SYMBOL, pl.col("last_session").alias(SESSION))
     forming = with_hours(lasts, ledger.terms).filter(pl.col("close_at") > now).select(SYMBOL, SESSION, "close_at")
     for symbol, session, close_at in forming.iter_rows():
         text = f"the session closes at {close_at:%Y-%m-%dT%H:%MZ}, after the moment of judging"
@@ -104,5 +135,11 @@ def _cut_short(ledger: Ledger, now: datetime) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _spans(ledger: Ledger) -> pl.DataFrame:
-    return ledger.state.series.drop_nulls([SYMBOL, "first_session"]).select(SYMBOL, "first_session", "last_session").sort(SYMBOL)
+def _lives(ledger: Ledger) -> pl.DataFrame:
+    """Return ``symbol, table``, its first and last session, and the price and the volume of each."""
+    known = ledger.state.series.drop_nulls([SYMBOL, "first_session"]).sort(SYMBOL)
+    prices = [
+        pl.col("head_price").arr.first().alias("first_price"), pl.col("tail_price").arr.last().alias("last_price"),
+    ]  # fmt: skip
+    kept = known.select(SYMBOL, "first_session", "last_session", *prices, "first_size", "last_size")
+    return kept.with_columns(pl.Series("table", ledger.terms.timetable_of(kept[SYMBOL].to_list()), dtype=pl.Int64))

@@ -13,6 +13,7 @@ import polars as pl
 
 from workbench.model.findings import Finding, Hypothesis, Severity
 from workbench.model.names import SESSION, SYMBOL
+from workbench.quality.absences import learned
 from workbench.quality.measure import STRAY
 from workbench.quality.spans import ORDINAL, consecutive, numbered_sessions
 
@@ -85,12 +86,12 @@ def _told(stray: pl.DataFrame, ledger: Ledger, rows: pl.DataFrame) -> pl.DataFra
         [absent.select(SYMBOL, pl.col(SESSION).dt.offset_by(f"{days}d"), pl.lit(value=True).alias("slipped")) for days in SLIPS]
     ).unique([SYMBOL, SESSION])
     known = marked.join(many, on=SESSION, how="left").join(beside, on=[SYMBOL, SESSION], how="left")
-    is_ruled = pl.lit(value=any(table.name == "learned" for table in ledger.terms.timetables))
+    is_learned = pl.col(SYMBOL).is_in(list(learned(ledger, stray[SYMBOL])))
     is_real = ~pl.col("copied").fill_null(value=True) & ~pl.col("quiet").fill_null(value=False)
     is_market = is_real & (pl.col("symbols") >= max(LEAST_SYMBOLS, MOST * everyone))
     kind = (
         pl.when(pl.col("slipped").fill_null(value=False) & is_real).then(pl.lit("clock_shift"))
-        .when(is_market).then(pl.lit("calendar_error")).when(is_real & is_ruled).then(None).otherwise(pl.lit("phantom_session"))
+        .when(is_market).then(pl.lit("calendar_error")).when(is_real & is_learned).then(None).otherwise(pl.lit("phantom_session"))
     )  # fmt: skip
     return known.select(SYMBOL, SESSION, kind.alias("kind"))
 

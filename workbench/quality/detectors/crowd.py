@@ -1,4 +1,7 @@
-"""What all symbols of a dataset did at the same moment: a move of everybody is the market's, not a vendor's."""
+"""What all symbols of a dataset did at the same moment: a move of everybody is the market's, not a vendor's.
+
+Up to a point: what left its neighbours further than any market ever did, in all symbols at once, is a vendor's whole day.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import polars as pl
 from workbench.quality.detectors.habits import excursion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -20,6 +23,16 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 LEAST_SYMBOLS: Final = 5
+"""Fewer symbols excuse nothing."""
+LEAST_TOLD: Final = 3
+"""Fewer symbols are no market."""
+MOST_SHARED: Final = 5.0
+"""Scales by which a market leaves its neighbours and comes back, at most: funds did by 4.2 on 2016-06-27, shares by 3.3 on
+2015-08-25, in 33 years of daily closes (docs/detection.md)."""
+SWEEPING: Final = 2.5
+"""Scales from which on a move of everybody is told."""
+FIELDS: Final = ("excursion", "above", "below", "move")
+VOTES: Final = {"at": pl.Int64, **dict.fromkeys(FIELDS, pl.Float32)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +44,16 @@ class Crowd:
     keys
         Moments (microseconds), ascending.
     excursion, above, below
-        How far closes left their neighbours, and highs and lows their bars, in scales.
+        How far closes left their neighbours, and highs and lows their bars, in scales; zero where no market does that.
+    move
+        The median move on the row before, in scales; zero where no market does that.
     """
 
     keys: NDArray[np.int64]
     excursion: Floats
     above: Floats
     below: Floats
+    move: Floats
 
     def at(self, moments: NDArray[np.int64], which: str) -> Floats:
         """Return the crowd's median at some moments; zero where it is not known."""
@@ -48,28 +64,33 @@ class Crowd:
         return np.where(self.keys[place] == moments, values[place], 0.0)
 
 
+def crowd_of(votes: Iterable[pl.DataFrame]) -> Crowd:
+    """Take the median of all symbols at each moment.
+
+    Parameters
+    ----------
+    votes : iterable of DataFrame
+        As :func:`votes_of` gives them, in any grouping.
+    """
+    each = pl.concat([pl.DataFrame(schema=VOTES), *votes]).group_by("at")
+    known = each.agg(pl.len().alias("symbols"), pl.col(*FIELDS).median()).filter(pl.col("symbols") >= LEAST_TOLD).sort("at")
+    medians = {name: known[name].fill_null(0.0).cast(pl.Float64).to_numpy() for name in FIELDS}
+    made_up = np.abs(medians["excursion"]) > MOST_SHARED
+    moved = np.where(made_up | np.concatenate([[False], made_up[:-1]]), 0.0, medians["move"])
+    enough = known["symbols"].to_numpy() >= LEAST_SYMBOLS
+    shared = {name: np.where(enough & (np.abs(medians[name]) <= MOST_SHARED), medians[name], 0.0) for name in FIELDS[:3]}
+    return Crowd(known["at"].to_numpy(), **shared, move=moved)
+
+
 @np.errstate(all="ignore")
-def crowd_of(all_tracks: Sequence[Track]) -> Crowd | None:
-    """Take the median of all symbols at each moment at which at least ``LEAST_SYMBOLS`` have a row."""
-    if len({track.symbol for track in all_tracks}) < LEAST_SYMBOLS or all_tracks[0].is_intraday:
-        return None  # within a day only suspicious symbols are looked at: they are no crowd
-    parts = [_in_scales(track) for track in all_tracks]
-    medians = (
-        pl.concat(parts).group_by("at").agg(pl.len().alias("symbols"), pl.col("excursion", "above", "below").median()).sort("at")
-    )
-    known = medians.filter(pl.col("symbols") >= LEAST_SYMBOLS)
-    return Crowd(known["at"].to_numpy(), *(known[name].fill_null(0.0).to_numpy() for name in ("excursion", "above", "below")))
-
-
-def _in_scales(track: Track) -> pl.DataFrame:
-    columns = {"excursion": excursion(track.level) / track.scale, "above": np.zeros(len(track)), "below": np.zeros(len(track))}
-    if {"high", "low"} <= track.values.keys():
-        with np.errstate(all="ignore"):
-            sides = [track.values[name] for name in ("open", "close") if name in track.values]
-            columns["above"] = (
-                np.log(track.values["high"] / np.fmax(*sides[-2:])) / track.scale if len(sides) == 2 else columns["above"]
-            )
-            columns["below"] = (
-                np.log(np.fmin(*sides[-2:]) / track.values["low"]) / track.scale if len(sides) == 2 else columns["below"]
-            )
-    return pl.DataFrame({"at": track.at, **columns}).with_columns(pl.col("excursion", "above", "below").fill_nan(None))
+def votes_of(track: Track) -> pl.DataFrame:
+    """Say what one symbol did at each moment, in its own scales; nothing within a day, where only the odd rows are looked at."""
+    if track.is_intraday:
+        return pl.DataFrame(schema=VOTES)
+    columns = {"excursion": excursion(track.level), "above": np.zeros(len(track)), "below": np.zeros(len(track))}
+    if {"open", "high", "low", "close"} <= track.values.keys():
+        opened, high, low, close = (np.log(track.values[name]) for name in ("open", "high", "low", "close"))
+        columns["above"], columns["below"] = high - np.fmax(opened, close), np.fmin(opened, close) - low
+    columns["move"] = track.moves
+    scaled = {name: column / track.scale for name, column in columns.items()}
+    return pl.DataFrame({"at": track.at, **scaled}, schema_overrides=VOTES).with_columns(pl.col(*FIELDS).fill_nan(None))

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from workbench.model.findings import Hypothesis, Severity
 from workbench.quality.detectors.bad_tick import bad_ticks
-from workbench.quality.detectors.crowd import crowd_of
+from workbench.quality.detectors.crowd import SWEEPING, crowd_of, votes_of
 from workbench.quality.detectors.dividends import dividends
 from workbench.quality.detectors.partial_bar import partial_bars
 from workbench.quality.detectors.precision import lost_decimals
 from workbench.quality.detectors.quotes import off_quote_trades, wide_spreads
 from workbench.quality.detectors.scale_changes import scale_changes
 from workbench.quality.detectors.stale import stale_prices
+from workbench.quality.detectors.suspicion import Suspicion
 from workbench.quality.detectors.ticker_reuse import reused_tickers
 from workbench.quality.detectors.volume_unit import volume_units
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
     from workbench.model.findings import Explained
     from workbench.quality.detectors.crowd import Crowd
-    from workbench.quality.detectors.suspicion import Suspicion
     from workbench.quality.detectors.track import Track
 
 LOCAL: Final[tuple[Callable[[Track], list[Suspicion]], ...]] = (
@@ -51,15 +52,22 @@ class Heard:
     events: tuple[int, ...]
 
 
-def examine(all_tracks: Sequence[Track]) -> Iterator[Heard]:
-    """Ask every detector about every track."""
-    crowd = crowd_of(all_tracks)
+def examine(all_tracks: Sequence[Track], crowd: Crowd | None = None) -> Iterator[Heard]:
+    """Ask every detector about every track.
+
+    Parameters
+    ----------
+    all_tracks : sequence of Track
+    crowd : Crowd, optional
+        What all symbols of the dataset did, where the tracks are some of them; else the tracks are the crowd.
+    """
+    crowd = crowd_of(votes_of(track) for track in all_tracks) if crowd is None else crowd
     for track in all_tracks:
         yield _examined(track, crowd)
 
 
 @np.errstate(all="ignore")  # as IEEE 754 has it: what is no number fails every comparison
-def _examined(track: Track, crowd: Crowd | None) -> Heard:
+def _examined(track: Track, crowd: Crowd) -> Heard:
     rescaled = scale_changes(track)
     is_mended = bool((rescaled.factor != 1).any())
     mended = track.mended({name: track.values[name] * rescaled.factor for name in track.prices}) if is_mended else track
@@ -68,13 +76,24 @@ def _examined(track: Track, crowd: Crowd | None) -> Heard:
         said += detector(track)
     said = _by_cause(said)
     paid = dividends(track, rescaled.unadjusted, _astray(track, said))
-    return Heard(track, (*said, *paid.suspicions), paid.explained, paid.days)
+    return Heard(track, (*said, *_swept_along(track, crowd), *paid.suspicions), paid.explained, paid.days)
+
+
+def _swept_along(track: Track, crowd: Crowd) -> Iterator[Suspicion]:
+    """Tell days on which the whole market moved, and this symbol with it."""
+    if not (np.abs(crowd.move) >= SWEEPING).any():
+        return
+    market, own = crowd.at(track.at, "move"), track.moves / track.scale
+    together = (np.abs(market) >= SWEEPING) & (np.abs(own) >= SWEEPING) & (np.sign(market) == np.sign(own))
+    for row in np.flatnonzero(together).tolist():
+        told = f"{np.expm1(track.moves[row]):+.1%} on a day on which the median symbol moved {market[row]:+.1f} times as usual"
+        yield Suspicion(row, row, track.prices, (Hypothesis("real_move", 1.0, told),), Severity.LOW, row)
 
 
 CAUSES: Final = {
     "stale": ("precision", "partial_bar"),
     "precision": ("bad_tick", "unit_switch"),
-    "volume_unit": ("partial_split", "unadjusted_split", "double_split"),
+    "volume_unit": ("partial_split", "unadjusted_split", "double_split", "ticker_reuse"),
 }
 """Kind -> kinds that cause it where they cover it: rounded prices stand still, a split's volume is off by its ratio."""
 

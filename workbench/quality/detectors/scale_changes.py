@@ -48,6 +48,8 @@ UNLIKELY: Final = 1.9
 LONG: Final = 60
 LEAST_BLOCK: Final = 3
 """Shorter stretches without an event are bad ticks, and are judged as such."""
+BURSTS: Final = 3.0
+"""Usual volumes that a split does not make: news does, and then no move is too large."""
 CALM_DAY, WILD_DAY = 4.0, 8.0
 """A bar's range in scales: below the one it is an ordinary day, above the other a wild one."""
 
@@ -216,7 +218,10 @@ def _claims_of_past(
     """Weigh what a lasting step may be."""
     is_against = near is not None and (events[near] > 1) == step.is_up
     crash, volume = _crash_speaks(track, step), _volume_speaks(track, stretch)
-    base = 1.0 + volume[0] + (4.0 if near is not None else 0.0) - 0.3 * step.off + _size_speaks(stretch, LARGEST_REAL)
+    size = _size_speaks(stretch, LARGEST_REAL)
+    base = (
+        1.0 + volume[0] + (4.0 if near is not None else 0.0) - 0.3 * step.off + (min(size, 0.0) if _bursts(track, step) else size)
+    )
     ratio = f"{step.ratio:.6g}"
     event = "the data names no split" if near is None else f"the data has the split on {day_of(track, near)}"
     beside = near is not None and near != step.at
@@ -262,15 +267,26 @@ def _crash_speaks(track: Track, step: Step) -> float:
             math.log(max(float(track.values["high"][step.at]) / max(float(track.values["low"][step.at]), 1e-12), 1.0)) / scale
         )
         weight += -1.0 if spread < CALM_DAY else 1.5 if spread > WILD_DAY else 0.0
-    activity = track.activity
-    if activity is not None and np.isfinite(activity[step.at]):
-        burst = float(activity[step.at]) / max(step.ratio if not step.is_up else 1.0, 1.0)
-        weight += 3.0 if burst > 3 else 1.0 if burst > 1.5 else -1.0
+    burst = _burst(track, step)
+    if burst is not None:
+        weight += 4.0 if burst > BURSTS else 1.0 if burst > 1.5 else -1.0
     before, after = (np.abs(track.moves[max(step.at - 20, 1) : step.at]), np.abs(track.moves[step.at + 1 : step.at + 11]))
     if len(before) >= 5 and len(after) >= 5:
         storm = float(np.nanmean(after) / max(float(np.nanmean(before)), 1e-6))
         weight += 1.5 if storm > 1.8 else -0.5 if storm < 1.3 else 0.5
     return weight
+
+
+def _burst(track: Track, step: Step) -> float | None:
+    """Return the volume on the day of a step over the usual, less what a split by its ratio makes of it."""
+    activity = track.activity
+    if activity is None or not np.isfinite(activity[step.at]):
+        return None
+    return float(activity[step.at]) / (1.0 if step.is_up else step.ratio)
+
+
+def _bursts(track: Track, step: Step) -> bool:
+    return (_burst(track, step) or 0.0) > BURSTS
 
 
 def _crash_told(weight: float) -> str:

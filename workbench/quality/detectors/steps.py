@@ -33,6 +33,8 @@ LEAST_ROOM: Final = 0.12
 """How far, as a logarithm, the smallest step may lie below the smallest ratio."""
 LARGE: Final = 0.3
 LEAST_SLACK: Final = 0.02
+WEEK: Final = 7.0
+"""Days between rows from which on more than the usual may have happened."""
 MOST_ROWS: Final = 252
 """A stretch that prices come back from is no longer than a year of sessions; a longer one is two moves."""
 UNKNOWN_SCALE: Final = 0.03
@@ -118,7 +120,7 @@ def steps_of(track: Track, ratios: tuple[float, ...] = SIMPLE) -> list[Step]:
     if not (np.abs(np.nan_to_num(moves)) >= least).any():
         return []
     scale = local_scale(_without_steps(moves))
-    scale = np.where(np.isnan(scale), UNKNOWN_SCALE, scale)
+    scale = np.where(np.isnan(scale), UNKNOWN_SCALE, scale) * _held_up(track)
     found = []
     with np.errstate(invalid="ignore"):  # NaN is never large
         large = np.flatnonzero(np.abs(moves) >= np.maximum(least, LEAST_SCALES * scale))
@@ -127,6 +129,12 @@ def steps_of(track: Track, ratios: tuple[float, ...] = SIMPLE) -> list[Step]:
         if step is not None:
             found.append(step)
     return found
+
+
+def _held_up(track: Track) -> Floats:
+    """Return how much more than usual may happen on the way to each row: the root of the time, over a gap of weeks."""
+    days = np.diff(track.session, prepend=track.session[:1]).astype(np.float64)
+    return np.sqrt(np.maximum(days / WEEK, 1.0))
 
 
 def _without_steps(moves: Floats) -> Floats:

@@ -143,6 +143,8 @@ def _lags(mine: pl.DataFrame, other: pl.DataFrame, moment: str, terms: Terms) ->
 def _of_common_span(side: pl.DataFrame, sides: list[pl.DataFrame], moment: str) -> pl.DataFrame:
     """Cut off what lies before the later of two beginnings, but for the largest lag."""
     later = pl.concat([s.select(pl.col(moment).min()) for s in sides]).to_series().max()
+    if later is None:
+        return side
     return side.filter(pl.col(moment) >= pl.lit(later).dt.offset_by("-1d")).sort(moment).head(LOOKED_AT)
 
 
