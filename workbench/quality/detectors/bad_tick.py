@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 
 ASKED: Final = {"close": 5.8, "open": 4.5, "high": 6.0, "low": 6.5}
 """Scales a field must lie off; sell-offs that recover within a day leave longer lower wicks than upper ones."""
+NARROW: Final = {"open": 7.0, "high": 6.3, "low": 9.5}
+"""The same, against the geometric mean of the bar's scale and of what this field itself is usually off: shares that move
+much have narrow wicks all the same. The flash crash of 2010-05-06 left AAPL a low of 9.1."""
+LEAST_OWN: Final = 0.25
+"""How much of the bar's scale a field is taken to be off usually, at least."""
+BURST_LOW: Final = 0.5
+"""``BURST`` for lows against that mean: panics trade."""
 LEAST: Final = {"d": 0.02, "w": 0.04, "o": 0.06, "h": 0.01}
 """The least distance, by the last letter of the frequency; less is nobody's concern."""
 LEAST_WITHIN_A_DAY: Final = 0.003
@@ -109,8 +116,10 @@ def _over_asked(track: Track, name: str, distance: Floats, least: float) -> Floa
         return ratio
     if is_main or len(track.prices) < 4:
         return _ratio(distance, asked * track.scale * (_disagreement(track) if is_main else 1.0), least)
-    burst = 1.0 if track.activity is None else _burst(track.activity)
-    return _ratio(distance, asked * burst * np.fmax(_bar_scale(track), local_scale(distance)), least)
+    bar, own = _bar_scale(track), local_scale(distance)
+    wide = _ratio(distance, asked * _burst(track) * np.fmax(bar, own), least)
+    narrow = NARROW[name] * (WITHIN_A_DAY if track.is_intraday else 1.0) * np.sqrt(bar * np.fmax(own, LEAST_OWN * bar))
+    return np.maximum(wide, _ratio(distance, narrow * _burst(track, BURST_LOW if name == "low" else BURST), least))
 
 
 def _ratio(distance: Floats, asked: Floats, least: float) -> Floats:
@@ -132,12 +141,14 @@ def _disagreement(track: Track) -> Floats:
     before, after = sides(track.level)
     apart = np.abs(before - after) / track.scale
     more: Floats = 0.8 + 0.2 * np.minimum(np.nan_to_num(apart, nan=1.0), 2.0)
-    return more if track.activity is None else more * _burst(track.activity)
+    return more * _burst(track)
 
 
-def _burst(activity: Floats) -> Floats:
+def _burst(track: Track, weight: float = BURST) -> Floats | float:
     """Return how much more is asked of a row with more volume than usual: a vendor's slip moves none."""
-    more: Floats = 1 + BURST * np.clip(np.log2(np.maximum(np.nan_to_num(activity, nan=1.0), 1.0)), 0.0, 2.0)
+    if track.activity is None:
+        return 1.0
+    more: Floats = 1 + weight * np.clip(np.log2(np.maximum(np.nan_to_num(track.activity, nan=1.0), 1.0)), 0.0, 2.0)
     return more
 
 
