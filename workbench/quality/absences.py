@@ -158,8 +158,9 @@ def _reopening(absence: Absence) -> tuple[float, str]:
     if absence.wild is None:
         return 0.0, "a halt of one symbol looks the same"
     told = f"the first price behind is {absence.wild:.1f} usual moves off, on {absence.burst or 1:.1f} times the usual volume"
-    news = absence.wild >= WILD and (absence.burst is None or absence.burst >= BURST)
-    return (3.5 if news else -1.0 if absence.wild < CALM else 0.0), told
+    if absence.wild >= WILD and absence.burst is not None and absence.burst >= BURST:
+        return 3.5, told
+    return (-1.0 if absence.wild < CALM else 0.0), told
 
 
 def _labelled(row: dict[str, Any], claims: tuple[Hypothesis, ...]) -> Finding | Explained:

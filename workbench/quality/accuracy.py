@@ -38,7 +38,10 @@ CHECK_OF: Final = {
 """Which check a kind of finding counts against."""
 NO_SCALE = "prices go through zero: there is no relative scale to judge a jump by"
 USUALLY_SILENT = 20
-"""A symbol that lacks volume in one of so many rows, or more, is not judged by its volume."""
+"""A symbol that lacks volume once in so many rows, or more often, is not judged by its volume."""
+MOSTLY_SILENT = 10
+WEEKEND = 4
+"""Days from one row to the next, at most, within a stretch."""
 
 
 def statistical_bounds(ledger: Ledger) -> Outcome:
@@ -93,13 +96,22 @@ def corporate_actions(ledger: Ledger) -> Outcome:
 
 
 def silent_moves(ledger: Ledger) -> pl.DataFrame:
-    """Return ``symbol, session, failures``: bars with a range and no volume, in symbols that hardly ever lack it."""
+    """Return ``symbol, session, failures``: bars with a range and no volume, in symbols that hardly ever lack it.
+
+    Notes
+    -----
+    Of daily bars stretches count, not rows: a volume that fails for a month fails once. What lacks volume in more than a
+    tenth of its rows has none, rather than lost it.
+    """
     moved = ledger.cells([SILENT_MOVE])
-    if ledger.evidence.contract.frequency not in DAILY_OR_SLOWER:
-        return moved.clear()
-    silent = ledger.cells([SILENT]).group_by(SYMBOL).agg(pl.col("failures").sum().alias("silent"))
-    usual = silent.join(ledger.rows[0], on=SYMBOL).filter(pl.col("silent") * USUALLY_SILENT >= pl.col("rows"))
-    return moved.join(usual, on=SYMBOL, how="anti")
+    if moved.is_empty():
+        return moved
+    silent = ledger.cells([SILENT]).drop_nulls([SYMBOL, SESSION])
+    apart = (pl.col(SESSION) - pl.col(SESSION).shift().over(SYMBOL)).fill_null(pl.duration(days=99)) > pl.duration(days=WEEKEND)
+    times = apart.sum() if ledger.evidence.contract.frequency in DAILY_OR_SLOWER else pl.col("failures").sum()
+    usual = silent.group_by(SYMBOL).agg(times.alias("times"), pl.col("failures").sum()).join(ledger.rows[0], on=SYMBOL)
+    often = (pl.col("times") * USUALLY_SILENT >= pl.col("rows")) | (pl.col("failures") * MOSTLY_SILENT >= pl.col("rows"))
+    return moved.join(usual.filter(often), on=SYMBOL, how="anti")
 
 
 def reference_agreement(ledger: Ledger) -> Outcome:

@@ -31,8 +31,10 @@ MOST_SHARED: Final = 5.0
 2015-08-25, in 33 years of daily closes (docs/detection.md)."""
 SWEEPING: Final = 2.5
 """Scales from which on a move of everybody is told."""
+STOOD: Final = 0.9
+"""The share of symbols that have the price of the row before from which on a whole day is a copy: hardly a fifth ever do."""
 FIELDS: Final = ("excursion", "above", "below", "move")
-VOTES: Final = {"at": pl.Int64, **dict.fromkeys(FIELDS, pl.Float32)}
+VOTES: Final = {"at": pl.Int64, **dict.fromkeys((*FIELDS, "still"), pl.Float32)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Crowd:
         How far closes left their neighbours, and highs and lows their bars, in scales; zero where no market does that.
     move
         The median move on the row before, in scales; zero where no market does that.
+    still
+        The share of symbols that have not moved.
     """
 
     keys: NDArray[np.int64]
@@ -54,6 +58,7 @@ class Crowd:
     above: Floats
     below: Floats
     move: Floats
+    still: Floats
 
     def at(self, moments: NDArray[np.int64], which: str) -> Floats:
         """Return the crowd's median at some moments; zero where it is not known."""
@@ -73,13 +78,18 @@ def crowd_of(votes: Iterable[pl.DataFrame]) -> Crowd:
         As :func:`votes_of` gives them, in any grouping.
     """
     each = pl.concat([pl.DataFrame(schema=VOTES), *votes]).group_by("at")
-    known = each.agg(pl.len().alias("symbols"), pl.col(*FIELDS).median()).filter(pl.col("symbols") >= LEAST_TOLD).sort("at")
+    known = (
+        each.agg(pl.len().alias("symbols"), pl.col(*FIELDS).median(), pl.col("still").mean())
+        .filter(pl.col("symbols") >= LEAST_TOLD)
+        .sort("at")
+    )
     medians = {name: known[name].fill_null(0.0).cast(pl.Float64).to_numpy() for name in FIELDS}
     made_up = np.abs(medians["excursion"]) > MOST_SHARED
     moved = np.where(made_up | np.concatenate([[False], made_up[:-1]]), 0.0, medians["move"])
     enough = known["symbols"].to_numpy() >= LEAST_SYMBOLS
     shared = {name: np.where(enough & (np.abs(medians[name]) <= MOST_SHARED), medians[name], 0.0) for name in FIELDS[:3]}
-    return Crowd(known["at"].to_numpy(), **shared, move=moved)
+    still = np.where(enough, known["still"].fill_null(0.0).to_numpy(), 0.0)
+    return Crowd(known["at"].to_numpy(), **shared, move=moved, still=still)
 
 
 @np.errstate(all="ignore")
@@ -92,5 +102,5 @@ def votes_of(track: Track) -> pl.DataFrame:
         opened, high, low, close = (np.log(track.values[name]) for name in ("open", "high", "low", "close"))
         columns["above"], columns["below"] = high - np.fmax(opened, close), np.fmin(opened, close) - low
     columns["move"] = track.moves
-    scaled = {name: column / track.scale for name, column in columns.items()}
+    scaled = {name: column / track.scale for name, column in columns.items()} | {"still": (track.moves == 0).astype(np.float64)}
     return pl.DataFrame({"at": track.at, **scaled}, schema_overrides=VOTES).with_columns(pl.col(*FIELDS).fill_nan(None))

@@ -9,14 +9,15 @@ import numpy as np
 
 from workbench.model.findings import Hypothesis, Severity
 from workbench.quality.detectors.bad_tick import bad_ticks
-from workbench.quality.detectors.crowd import SWEEPING, crowd_of, votes_of
+from workbench.quality.detectors.copied import copied_rows
+from workbench.quality.detectors.crowd import STOOD, SWEEPING, crowd_of, votes_of
 from workbench.quality.detectors.dividends import dividends
 from workbench.quality.detectors.partial_bar import partial_bars
 from workbench.quality.detectors.precision import lost_decimals
 from workbench.quality.detectors.quotes import off_quote_trades, wide_spreads
 from workbench.quality.detectors.scale_changes import scale_changes
 from workbench.quality.detectors.stale import stale_prices
-from workbench.quality.detectors.suspicion import Suspicion
+from workbench.quality.detectors.suspicion import Suspicion, competing
 from workbench.quality.detectors.ticker_reuse import reused_tickers
 from workbench.quality.detectors.volume_unit import volume_units
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from workbench.quality.detectors.track import Track
 
 LOCAL: Final[tuple[Callable[[Track], list[Suspicion]], ...]] = (
-    stale_prices,
+    stale_prices, copied_rows,
     partial_bars, volume_units, lost_decimals, reused_tickers, wide_spreads, off_quote_trades,
 )  # fmt: skip
 """Detectors that look at a track as it came. ``scale_changes`` comes before them, ``bad_ticks`` looks at what it mended."""
@@ -76,7 +77,18 @@ def _examined(track: Track, crowd: Crowd) -> Heard:
         said += detector(track)
     said = _by_cause(said)
     paid = dividends(track, rescaled.unadjusted, _astray(track, said))
-    return Heard(track, (*said, *_swept_along(track, crowd), *paid.suspicions), paid.explained, paid.days)
+    said += [*_stood_along(track, crowd), *_swept_along(track, crowd), *paid.suspicions]
+    return Heard(track, tuple(said), paid.explained, paid.days)
+
+
+def _stood_along(track: Track, crowd: Crowd) -> Iterator[Suspicion]:
+    """Tell days on which nearly every symbol has the price of the day before, and this one too."""
+    if track.is_intraday or not (crowd.still >= STOOD).any():
+        return
+    for row in np.flatnonzero((crowd.at(track.at, "still") >= STOOD) & (track.moves == 0)).tolist():
+        told = f"{crowd.at(track.at[[row]], 'still')[0]:.0%} of the symbols have the price of the row before"
+        claims = competing(("stale", 2.0, told), ("holiday", 0.0, "the market may have been closed"))
+        yield Suspicion(row, row, track.prices[-1:], claims, Severity.HIGH, row)
 
 
 def _swept_along(track: Track, crowd: Crowd) -> Iterator[Suspicion]:

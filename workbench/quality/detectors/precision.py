@@ -24,14 +24,20 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 GRIDS: Final = (100.0, 10.0, 1.0, 0.1, 0.01, 0.001)
-CHANCE: Final = 1e-4
+CHANCE: Final = 1e-6
 LEAST_ROWS: Final = 3
 AROUND: Final = 125
 """Rows on either side that say how often the symbol lies on a grid at that time: ticks and prices do change."""
-MATERIAL: Final = 0.1
+MATERIAL: Final = 0.06
 """A grid matters from this share of the symbol's usual moves on."""
-USUAL: Final = 0.998
-"""A symbol has a grid if this share of its rows lies on it."""
+USUAL: Final = 0.6
+"""A symbol has a grid if this share of its rows lies on it,"""
+STRAYS: Final = 0.002
+"""and hardly any others but those of whole stretches lie off it."""
+MOST_STEPS: Final = 1e6
+"""Prices of more steps of a grid than this cannot be told to lie on it."""
+FRACTIONS: Final = 1 / 64
+"""What shares were quoted in before 2001 (eighths, sixteenths and less) lies off the cents, and is no mistake."""
 COARSE: Final = 0.25
 """A grid is coarse for a symbol if at most this share of its rows lies on it."""
 
@@ -58,14 +64,23 @@ def lost_decimals(track: Track) -> list[Suspicion]:
                         1.5,
                     )
                 )
+    return [*found, *_off_grid(track, on)]
+
+
+def _off_grid(track: Track, on: dict[float, Flags]) -> list[Suspicion]:
+    """Find rows with more decimals than the symbol's prices have."""
     usual = next((grid for grid in GRIDS if on[grid].mean() >= USUAL), None)
-    if usual is not None and len(track.prices) > 1:
-        off = np.sum([~_multiples(track.values[name], usual) for name in track.prices], axis=0) >= 2
-        found += [
-            _suspicion(track, first, last, f"prices off the grid of {usual:g} that all others lie on", 0.6)
-            for first, last in runs_of(np.flatnonzero(off).tolist())
-        ]
-    return found
+    if usual is None or len(track.prices) < 2:
+        return []
+    prices = [track.values[name] for name in track.prices]
+    strange = [~_multiples(p, usual) & ~_multiples(p, FRACTIONS) & (p < usual * MOST_STEPS) for p in prices]
+    off = np.sum(strange, axis=0) >= 2
+    runs = runs_of(np.flatnonzero(off).tolist())
+    strays = sum(last - first + 1 for first, last in runs if last - first + 1 < LEAST_ROWS)
+    if strays > STRAYS * len(track):
+        return []
+    text = f"prices off the grid of {usual:g} that all others lie on"
+    return [_suspicion(track, a, b, text, -0.2 if b - a + 1 < LEAST_ROWS else 1.5) for a, b in runs]
 
 
 def _on_grid(track: Track, grid: float) -> Flags:
@@ -78,7 +93,7 @@ def _multiples(price: NDArray[np.float64], grid: float) -> Flags:
     """Return which prices are multiples of a grid, as exactly as a 32-bit float can say."""
     scaled = price / grid
     near = np.abs(scaled - np.round(scaled)) <= np.maximum(np.abs(scaled) * 2e-7, 1e-9)
-    return near & (np.abs(scaled) >= 1) & (np.abs(scaled) < 1e6)
+    return near & (np.abs(scaled) >= 1) & (np.abs(scaled) < MOST_STEPS)
 
 
 def _coarse_runs(on: Flags, moved: Flags) -> list[tuple[int, int]]:

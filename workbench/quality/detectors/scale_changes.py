@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from workbench.model.findings import Hypothesis, Severity
-from workbench.quality.detectors.steps import MOST_ROWS, SIMPLE, UNITS, Stretch, steps_of, stretches_of
+from workbench.quality.detectors.steps import MOST_ROWS, SIMPLE, UNITS, Stretch, odd_stretches, steps_of, stretches_of
 from workbench.quality.detectors.suspicion import Suspicion, competing
 from workbench.quality.detectors.track import day_of
 from workbench.quality.detectors.unit_switch import unit_switches
@@ -88,7 +88,8 @@ def scale_changes(track: Track) -> Rescaled:
     others = [step for step in steps if step not in of_units]
     said, factor = unit_switches(track, of_units)
     unadjusted = np.where(any(_undone_by_adjustment(track, step) for step in of_units), factor, 1.0)
-    for stretch in stretches_of(others, len(track) // 2 if track.is_intraday else MOST_ROWS):
+    stretches = stretches_of(others, len(track) // 2 if track.is_intraday else MOST_ROWS)
+    for stretch in stretches:
         judged = _judge(track, stretch, events)
         if judged is None:
             continue
@@ -97,6 +98,12 @@ def scale_changes(track: Track) -> Rescaled:
             factor[stretch.start : stretch.stop] /= stretch.ratio
         if stretch.closing is not None and _undone_by_adjustment(track, stretch.closing):
             unadjusted[stretch.start : stretch.stop] /= stretch.ratio
+    mended = track.mended({name: track.values[name] * factor for name in track.prices})
+    for stretch in odd_stretches(mended):
+        judged = _block(mended, stretch, None)
+        said.append(judged)
+        if judged.confidence >= MENDED and judged.kind != "real_move":
+            factor[stretch.start : stretch.stop] /= stretch.ratio
     return Rescaled(tuple(said), factor, unadjusted)
 
 
@@ -164,6 +171,7 @@ def _block(track: Track, stretch: Stretch, event: int | None) -> Suspicion:
         - 0.3 * off
         + _size_speaks(stretch, SMALLEST_BLOCK)
         - (1.0 if is_whole else 0.0)
+        - (2.0 if any(step is not None and _bursts(track, step) for step in (stretch.opening, stretch.closing)) else 0.0)
         - doubt
     )
     because = f", that of the split of {day_of(track, event)}" if event is not None else ""

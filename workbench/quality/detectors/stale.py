@@ -21,6 +21,7 @@ from workbench.quality.detectors.suspicion import Suspicion, competing, runs_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from workbench.model.findings import Hypothesis
     from workbench.quality.detectors.track import Track
 
 AROUND: Final = 250
@@ -34,6 +35,8 @@ LEAST_CLOSES: Final = 4
 MOST_USUAL: Final = 0.4
 """A symbol that repeats its price more often than this hardly trades: its standing prices say nothing."""
 LEAST_BASE: Final = 30
+MOST_SILENT: Final = 0.002
+"""A symbol that has no volume more often than this otherwise does not always trade."""
 
 
 def stale_prices(track: Track) -> list[Suspicion]:
@@ -49,8 +52,30 @@ def stale_prices(track: Track) -> list[Suspicion]:
     whole = _runs(track, _repeats(track, track.prices), track.prices, LEAST_REPEATS)
     if len(track.prices) < 4:
         return whole
+    whole += _apart(_filled(track), whole)
     lone = _runs(track, _repeats(track, track.prices[-1:]), track.prices[-1:], LEAST_CLOSES)
-    return whole + [one for one in lone if not any(a.start <= one.end and one.start <= a.end for a in whole)]
+    return whole + _apart(lone, whole)
+
+
+def _apart(some: list[Suspicion], others: list[Suspicion]) -> list[Suspicion]:
+    return [one for one in some if not any(a.start <= one.end and one.start <= a.end for a in others)]
+
+
+def _filled(track: Track) -> list[Suspicion]:
+    """Find bars without a range and without volume at the last close, in a symbol that always trades: filled in by a vendor."""
+    volume = track.values.get("volume")
+    if volume is None:
+        return []
+    flat = (volume == 0) & (track.values["high"] == track.values["low"]) & (track.moves == 0)
+    runs = runs_of(np.flatnonzero(flat).tolist())
+    silent = int((volume == 0).sum())
+    told = "no range, no volume, and the price of the row before, in a symbol that always trades"
+
+    def claims(rows: int) -> tuple[Hypothesis, ...]:
+        return competing(("stale", 2.0 if rows > 1 else -0.3, told), ("no_trade", 0.0, "a day without a trade may be filled in"))
+
+    always = [(a, b) for a, b in runs if silent - (b - a + 1) <= MOST_SILENT * len(track)]
+    return [Suspicion(a, b, track.prices, claims(b - a + 1), Severity.MEDIUM, a) for a, b in always]
 
 
 def _runs(track: Track, same: NDArray[np.bool_], fields: tuple[str, ...], least: int) -> list[Suspicion]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -33,6 +34,13 @@ LEAST_ROOM: Final = 0.12
 """How far, as a logarithm, the smallest step may lie below the smallest ratio."""
 LARGE: Final = 0.3
 LEAST_SLACK: Final = 0.02
+LEAST_ODD: Final = 0.2
+ODD_SCALES: Final = 8.0
+MOST_ODD_OFF: Final = 2.5
+LEAST_ODD_ROWS: Final = 3
+MOST_ODD: Final = 63
+"""Steps by no simple ratio: their least size (a logarithm, and in scales), how well they undo each other (in scales), and
+the rows between them: more than a slip, at most a quarter of a year."""
 WEEK: Final = 7.0
 """Days between rows from which on more than the usual may have happened."""
 MOST_ROWS: Final = 252
@@ -135,6 +143,35 @@ def _held_up(track: Track) -> Floats:
     """Return how much more than usual may happen on the way to each row: the root of the time, over a gap of weeks."""
     days = np.diff(track.session, prepend=track.session[:1]).astype(np.float64)
     return np.sqrt(np.maximum(days / WEEK, 1.0))
+
+
+def odd_stretches(track: Track) -> list[Stretch]:
+    """Find stretches of rows on another level, by whatever ratio: prices step there and back by the same, at once both times.
+
+    Parameters
+    ----------
+    track : Track
+        What simple ratios explain is mended.
+
+    Notes
+    -----
+    Both steps are far larger than usual, no longer apart than ``MOST_ODD`` rows, and undo each other to within what two
+    days move usually. Another company's rows, another currency and a factor nobody thought of all look like that.
+    """
+    moves = joint_moves(track)
+    scale = local_scale(_without_steps(moves))
+    scale = np.where(np.isnan(scale), UNKNOWN_SCALE, scale) * _held_up(track)
+    with np.errstate(invalid="ignore"):
+        large = np.flatnonzero(np.abs(moves) >= np.maximum(LEAST_ODD, ODD_SCALES * scale)).tolist()
+    steps = [Step(at, float(moves[at]), math.exp(abs(moves[at])), 0.0, abs(float(moves[at])) / float(scale[at])) for at in large]
+    found: list[Stretch] = []
+    for opening, closing in pairwise(steps):
+        off = abs(opening.size + closing.size) / (float(scale[opening.at]) + float(scale[closing.at]))
+        length = closing.at - opening.at
+        new = not found or found[-1].stop <= opening.at
+        if new and off <= MOST_ODD_OFF and LEAST_ODD_ROWS <= length <= MOST_ODD:
+            found.append(Stretch(opening.at, closing.at, math.exp((opening.size - closing.size) / 2), opening, closing))
+    return found
 
 
 def _without_steps(moves: Floats) -> Floats:

@@ -29,6 +29,8 @@ LEAST_SCATTERS: Final = 6.0
 LEAST_SCATTER: Final = 0.25
 SLACK: Final = 0.7
 """How far, as a logarithm, a stretch may lie off a power of ten: medians of few volumes scatter."""
+UNEVEN: Final = 0.4
+"""How much, of its height, the edges of one stretch may differ: each is taken from few volumes."""
 SIDE: Final = 10
 """Rows on either side of an edge whose medians are compared."""
 LEAST_ROWS: Final = 30
@@ -53,7 +55,7 @@ def volume_units(track: Track) -> list[Suspicion]:
     scatter = max(float(np.median(np.abs(np.diff(logs)))) / 0.6745 / math.sqrt(2), LEAST_SCATTER)
     edges = _edges(logs, scatter)
     found = []
-    for start, stop, height in _stretches(edges, len(logs)):
+    for start, stop, height in _stretches(edges, logs):
         power = min(POWERS, key=lambda p: abs(abs(height) - math.log(p)))
         off = abs(abs(height) - math.log(power))
         enough = stop - start >= (LEAST_OF_TEN if power == POWERS[0] else 1)
@@ -92,25 +94,43 @@ def _lone(logs: Floats) -> Floats:
         with np.errstate(invalid="ignore"):
             off = np.where(np.sign(inner - low) == np.sign(inner - high), inner - (low + high) / 2, 0.0)
             lone = (np.abs(off) >= math.log(POWERS[1]) - SLACK) & (np.abs(low - high) < np.abs(off) / 3)
-        for at in np.flatnonzero(lone & (found[first] == 0)).tolist():
+        for at in np.flatnonzero(lone & (found[first] == 0) & (found[first + length] == 0)).tolist():
             found[at], found[at + length] = off[at], -off[at]
     return found
 
 
-def _stretches(edges: list[tuple[int, float]], count: int) -> list[tuple[int, int, float]]:
-    """Pair edges that undo each other; one that is not undone parts the shorter side from the rest."""
+def _stretches(edges: list[tuple[int, float]], logs: Floats) -> list[tuple[int, int, float]]:
+    """Pair edges that undo each other; one that is not undone bounds what differs from all the rest."""
     found, waiting = [], list(edges)
     while waiting:
         at, height = waiting.pop(0)
-        back = next((e for e in waiting if e[1] * height < 0 and abs(e[1] + height) < SLACK), None)
+        back = next((e for e in waiting if e[1] * height < 0 and abs(e[1] + height) < max(SLACK, UNEVEN * abs(height))), None)
         if back is not None:
-            waiting.remove(back)
-            found.append((at, back[0], height))
-        elif at < count / 2:
-            found.append((0, at, -height))
+            waiting = [e for e in waiting if e[0] > back[0]]  # steps in between are of one that is off itself
+            found.append((at, back[0], (height - back[1]) / 2))
         else:
-            found.append((at, count, height))
+            found.append(_one_sided(logs, at, height))
     return found
+
+
+def _one_sided(logs: Floats, at: int, height: float) -> tuple[int, int, float]:
+    """Bound a stretch of which one edge is plain: the side that differs from its own far end and from the other side is off."""
+    before, after = logs[:at], logs[at:]
+    whole, near = (
+        (float(np.median(before)), float(np.median(after))),
+        (float(np.median(before[-SIDE:])), float(np.median(after[:SIDE]))),
+    )
+    if abs(whole[0] - whole[1]) < abs(height) / 2:  # the far ends agree: the stretch ends somewhere in between
+        if abs(near[0] - whole[0]) > abs(near[1] - whole[1]):
+            return at - _reach(before[::-1], near[0], whole[0]), at, -height
+        return at, at + _reach(after, near[1], whole[1]), height
+    return (0, at, -height) if at < len(logs) / 2 else (at, len(logs), height)
+
+
+def _reach(values: Floats, level: float, otherwise: float) -> int:
+    """Return how many of the first values lie at one level rather than at another."""
+    cost = np.cumsum(np.abs(values - level) - np.abs(values - otherwise))
+    return int(np.argmin(cost)) + 1
 
 
 def _suspicion(

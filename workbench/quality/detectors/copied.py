@@ -1,0 +1,73 @@
+"""Kind ``stale``: rows that repeat an earlier stretch of the same symbol, as a feed does that replays its cache.
+
+Notes
+-----
+The rule has no published source. That several bars in a row have open, high, low, close and volume of other bars, at one
+distance in time, does not happen by chance; prices alone must do so for longer. Rows that repeat the one before are told
+by ``stale.py``.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from workbench.model.findings import Severity
+from workbench.quality.detectors.suspicion import Suspicion, competing, runs_of
+from workbench.quality.detectors.track import day_of
+
+if TYPE_CHECKING:
+    from workbench.quality.detectors.track import Track
+
+LEAST_BARS: Final = 3
+LEAST_PRICES: Final = 8
+"""Rows of prices without volumes: a penny stock's do meet the same few ticks again."""
+LEAST_DISTINCT: Final = 0.8
+"""The share of different prices within a stretch: what stands still repeats itself anyway."""
+
+
+def copied_rows(track: Track) -> list[Suspicion]:
+    """Find stretches of rows that stand a second time, further on.
+
+    Parameters
+    ----------
+    track : Track
+        Of daily or slower rows; others are passed over.
+    """
+    if track.is_intraday:
+        return []
+    volume = track.values.get("volume")
+    traded = volume is not None and bool((volume > 0).any())
+    fields = (*track.prices, *(("volume",) if traded else ()))
+    least = LEAST_BARS if traded and len(track.prices) > 1 else LEAST_PRICES
+    lag = _lags(track, fields)
+    found = []
+    for first, last in runs_of(np.flatnonzero(lag > 1).tolist()):
+        for start, stop in _of_one_lag(lag[first : last + 1]):
+            rows = slice(first + start, first + stop)
+            is_varied = len(np.unique(track.main[rows])) >= LEAST_DISTINCT * (stop - start)
+            if stop - start >= least and is_varied:
+                found.append(_suspicion(track, rows.start, rows.stop - 1, int(lag[rows.start]), fields))
+    return found
+
+
+def _lags(track: Track, fields: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return how many rows before each row the last one equal to it stands; 0 where none does."""
+    rows = pl.DataFrame({name: track.values[name] for name in fields}).with_row_index("at")
+    before = rows.select(pl.col("at").cast(pl.Int64) - pl.col("at").cast(pl.Int64).shift().over(fields))
+    return before.to_series().fill_null(0).to_numpy()
+
+
+def _of_one_lag(lags: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[tuple[int, int]]:
+    """Cut a run into stretches of one lag each."""
+    bounds = [0, *(np.flatnonzero(np.diff(lags)) + 1).tolist(), len(lags)]
+    return list(pairwise(bounds))
+
+
+def _suspicion(track: Track, first: int, last: int, lag: int, fields: tuple[str, ...]) -> Suspicion:
+    told = f"{last - first + 1} row(s) are those from {day_of(track, first - lag)} on once more, {', '.join(fields)}"
+    claims = competing(("stale", 3.0, told), ("real_move", 0.0, "prices come back, but not all of them and in order"))
+    return Suspicion(first, last, fields, claims, Severity.HIGH, first)
