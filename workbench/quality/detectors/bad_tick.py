@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 ASKED: Final = {"close": 5.8, "open": 4.5, "high": 6.0, "low": 6.5}
 """Scales a field must lie off; sell-offs that recover within a day leave longer lower wicks than upper ones."""
-NARROW: Final = {"open": 7.0, "high": 6.3, "low": 9.5}
+NARROW: Final = {"open": 7.0, "high": 6.3, "low": 10.6}
 """The same, against the geometric mean of the bar's scale and of what this field itself is usually off: shares that move
 much have narrow wicks all the same. The flash crash of 2010-05-06 left AAPL a low of 9.1."""
 LEAST_OWN: Final = 0.25
