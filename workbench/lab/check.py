@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,8 @@ from workbench.quality.ledger import Evidence
 from workbench.quality.passes import measured
 from workbench.quality.sources.opinion import compared
 from workbench.quality.sources.vintages import restated
-from workbench.transform.corporate_actions import read_events, with_events
+from workbench.transform.corporate_actions import shows_every_split, unused_events, with_events
+from workbench.transform.event_tables import read_events
 from workbench.transform.formats import from_pandas, typed_table
 from workbench.transform.standardise import Origin, standardise
 
@@ -158,11 +159,24 @@ def check(
     if frame.is_empty():
         raise BadInput(f"{', '.join(paths)[:200]}: no rows at or before {as_of:%Y-%m-%dT%H:%MZ}; choose a later --as-of")
     if events is not None:
-        frame = with_events(frame, read_events(_tables(events)[1][0]))
+        frame, understood = _with_events(frame, understood, read_events(_tables(events)[1][0]))
     others = {name: _known_by(_other(data, understood), as_of)[0] for name, data in _references(reference).items()}
     before = None if previous is None else _known_by(_other(previous, understood), as_of)[0]
     judgement = judged_rows(understood.of(frame), now=as_of, references=others, previous=before)
     return Checked(paths, understood, judgement, as_of, left_out)
+
+
+def _with_events(frame: pl.DataFrame, seen: Understood, events: pl.DataFrame) -> tuple[pl.DataFrame, Understood]:
+    """Put events beside rows, and say which were of no use, and whether prices show them: unadjusted ones do."""
+    beside, said = with_events(frame, events), []
+    if unused := unused_events(frame, events):
+        said.append(f"events: {unused} of {len(events)} not used, their symbol or their day is not in the data")
+    contract = seen.contract
+    is_open = contract.adjustment == "unknown" and "close" in frame.columns and not frame.is_empty()
+    if is_open and shows_every_split(beside):
+        contract = contract.model_copy(update={"adjustment": "none"})
+        said.append("adjustment: none, prices step at every split; a contract may say otherwise")
+    return beside, replace(seen, contract=contract, inferred=(*seen.inferred, *said))
 
 
 def _references(reference: Checkable | Mapping[str, Checkable] | None) -> dict[str, Checkable]:

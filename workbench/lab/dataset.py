@@ -32,7 +32,8 @@ from workbench.quality.ledger import Evidence
 from workbench.quality.profile import column_profile, log_returns, missing_by_month, symbol_profile
 from workbench.quality.sources.opinion import Opinion, compared
 from workbench.quality.timetables import terms_of
-from workbench.transform.corporate_actions import adjusted_by_events, read_events, with_events
+from workbench.transform.corporate_actions import adjusted_by_events, with_events
+from workbench.transform.event_tables import read_events
 from workbench.transform.standardise import Origin, standardise
 
 if TYPE_CHECKING:
@@ -295,7 +296,8 @@ class Dataset:
             raise BadInput(f"dataset {self.name}: no events are known; name a table of them under 'events' in its contract")
         view = adjusted_by_events(rows, splits=adjustment == "none", dividends=dividends)
         first, last = _day(start), _day(end)
-        return view.filter((pl.col(SESSION) >= first) if first else True, (pl.col(SESSION) <= last) if last else True)
+        view = view if first is None else view.filter(pl.col(SESSION) >= first)
+        return view if last is None else view.filter(pl.col(SESSION) <= last)
 
     def score(self, **which: Any) -> Scored:
         """Score what arrived; ``which`` is as for :meth:`gather`."""

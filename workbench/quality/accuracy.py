@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NO_REFERENCE = "no reference to compare with; give one with --reference or in a contract"
 NOTHING_SHARED = "the reference shares no symbol and time with the data"
 MOST_TOLD = 40
-NO_EVENTS = "the data shows no dividend: no dividends, no adjusted close beside the close"
+NO_EVENTS = "the data names no split and shows no dividend: no events, no adjusted close beside the close"
 NO_PRICE = "no row holds the price that stands for it"
 NO_HISTORY = "no symbol has rows enough to be judged by its own moves"
 BOUNDS: Final = "statistical_bounds"
@@ -33,7 +33,8 @@ UNJUDGED: Final = "unjudged"
 """Rows around which too little is known of their symbol's moves."""
 CHECK_OF: Final = {
     "bad_tick": BOUNDS, "unit_switch": BOUNDS, "partial_split": BOUNDS, "unadjusted_split": BOUNDS, "double_split": BOUNDS,
-    "stale": PATTERN, "volume_unit": PATTERN, "precision": PATTERN, "partial_bar": PATTERN, "dividend_adjustment": EVENTS,
+    "stale": PATTERN, "volume_unit": PATTERN, "precision": PATTERN, "partial_bar": PATTERN,
+    "dividend_adjustment": EVENTS, "event_error": EVENTS,
 }  # fmt: skip
 """Which check a kind of finding counts against."""
 NO_SCALE = "prices go through zero: there is no relative scale to judge a jump by"

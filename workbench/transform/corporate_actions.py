@@ -1,75 +1,23 @@
-"""Splits and dividends: read from a table of events, put beside the prices they belong to, and taken out of them.
+"""Splits and dividends: put beside the prices they belong to, and taken out of them.
 
 Adjusted prices are a view, derived from prices as they were traded and from events; they are never the stored truth.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import polars as pl
 
-from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, PRICE_FIELDS, SESSION, SYMBOL
-from workbench.transform.numbers import number
-from workbench.transform.times import parse_times
+from workbench.transform.event_tables import EVENTS
 
-if TYPE_CHECKING:
-    from workbench.transform.tables import RawTable
-
-EVENTS: Final = {SYMBOL: pl.String, SESSION: pl.Date, "split": pl.Float64, "dividend": pl.Float64}
-NAMES: Final = {
-    SYMBOL: ("symbol", "ticker"),
-    SESSION: ("exdate", "date", "session", "effectivedate"),
-    "split": ("split", "splits", "stocksplits", "splitratio", "splitfactor", "ratio"),
-    "dividend": ("dividend", "dividends", "divcash", "amount", "dividendamount"),
-}
-"""What columns of an events table are called, reduced to letters."""
-
-
-def read_events(table: RawTable) -> pl.DataFrame:
-    """Read a table of corporate actions.
-
-    Parameters
-    ----------
-    table : RawTable
-        A date, ``split`` (new shares for one old) or ``dividend`` (in the currency of the price) or both, and
-        ``symbol`` where there are several.
-
-    Returns
-    -------
-    DataFrame
-        As ``EVENTS``: no split is 1, no dividend 0; the symbol is null where the table names none.
-
-    Raises
-    ------
-    BadInput
-        There is no date, or neither splits nor dividends; a date cannot be read.
-    """
-    bare = {"".join(c for c in name.lower() if c.isalpha()): name for name in table.frame.columns}
-    found = {standard: bare[alias] for standard, aliases in NAMES.items() for alias in reversed(aliases) if alias in bare}
-    if SESSION not in found or not {"split", "dividend"} & found.keys():
-        columns = ", ".join(table.frame.columns[:12])
-        raise BadInput(f"{table.origin}: expected a date, and split or dividend (and symbol); found {columns}")
-    days = parse_times(table.frame[found[SESSION]]).local.dt.date()
-    if days.null_count():
-        cells = table.frame[found[SESSION]]
-        bad = next(cell for cell in cells.unique(maintain_order=True) if parse_times(pl.Series([cell])).local.null_count())
-        raise BadInput(f"{table.origin}: the date of an event cannot be read: {str(bad)[:40]!r}; expected one such as 2024-03-01")
-    symbol = pl.col(found[SYMBOL]).cast(pl.String).str.strip_chars() if SYMBOL in found else pl.lit(None, dtype=pl.String)
-    values = [
-        (_number(table, found[name]) if name in found else pl.lit(otherwise)).fill_null(otherwise).alias(name)
-        for name, otherwise in (("split", 1.0), ("dividend", 0.0))
-    ]
-    rows = table.frame.select(symbol.alias(SYMBOL), days.alias(SESSION), *values)
-    sums = rows.group_by(SYMBOL, SESSION).agg(pl.col("split").product(), pl.col("dividend").sum())
-    return sums.cast(pl.Schema(EVENTS)).sort(SYMBOL, SESSION)
-
-
-def _number(table: RawTable, source: str) -> pl.Expr:
-    if table.frame.schema[source] == pl.String:
-        return number(pl.col(source), decimal=table.decimal)
-    return pl.col(source).cast(pl.Float64, strict=False).fill_nan(None)
+SPLIT: Final = 1.1
+"""Smaller ratios do not show in prices."""
+AROUND: Final = 20
+"""Rows whose median volume says whether it went along."""
+SHOWN: Final = 0.35
+"""How near a day's move must come to a split's ratio, of its logarithm, to show it."""
 
 
 def with_events(frame: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
@@ -85,8 +33,10 @@ def with_events(frame: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        With ``split`` (0 where there is none) and ``dividend``; what the data itself says of them is replaced.
+        With ``split`` (0 where there is none) and ``dividend``; what the data itself says of them is replaced, for the
+        symbols that the table names.
     """
+    own = {name: pl.col(name) if name in frame.columns else pl.lit(0.0) for name in ("split", "dividend")}
     days = frame.select(SYMBOL, SESSION).drop_nulls().unique().sort(SESSION)
     of_all = events.filter(pl.col(SYMBOL).is_null()).drop(SYMBOL)
     named = pl.concat([events.drop_nulls(SYMBOL), days.select(SYMBOL).unique().join(of_all, how="cross").select(EVENTS.keys())])
@@ -94,13 +44,51 @@ def with_events(frame: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     placed = named.sort(SESSION).join_asof(there, on=SESSION, by=SYMBOL, strategy="forward", check_sortedness=False)
     by_day = placed.drop_nulls("day").group_by(SYMBOL, pl.col("day").alias(SESSION))
     sums = by_day.agg(pl.col("split").product(), pl.col("dividend").sum())
-    rows = frame.drop("split", "dividend", strict=False).join(sums, on=[SYMBOL, SESSION], how="left", maintain_order="left")
+    told = pl.col(SYMBOL).is_in(named[SYMBOL].unique().implode())
+    rows = frame.with_columns(own[n].alias(f"own_{n}") for n in own).drop(*own, strict=False)
+    rows = rows.join(sums, on=[SYMBOL, SESSION], how="left", maintain_order="left")
     is_first = (pl.col(SYMBOL) != pl.col(SYMBOL).shift()) | (pl.col(SESSION) != pl.col(SESSION).shift())
     first = is_first.fill_null(value=True)
-    return rows.with_columns(
-        pl.when(first & (pl.col("split") != 1)).then("split").otherwise(0.0).fill_null(0.0).alias("split"),
-        pl.when(first).then("dividend").otherwise(0.0).fill_null(0.0).alias("dividend"),
+    split = pl.when(first & (pl.col("split") != 1)).then("split").otherwise(0.0).fill_null(0.0)
+    paid = pl.when(first).then("dividend").otherwise(0.0).fill_null(0.0)
+    beside = {"split": split, "dividend": paid}
+    put = [pl.when(told).then(value).otherwise(f"own_{name}").alias(name) for name, value in beside.items()]
+    return rows.with_columns(put).drop("own_split", "own_dividend")
+
+
+def unused_events(frame: pl.DataFrame, events: pl.DataFrame) -> int:
+    """Count the events that belong to no symbol, or no time, of some rows."""
+    spans = frame.drop_nulls([SYMBOL, SESSION]).group_by(SYMBOL).agg(
+        pl.col(SESSION).min().alias("first"), pl.col(SESSION).max().alias("last")
+    )  # fmt: skip
+    first, last = spans["first"].min(), spans["last"].max()
+    if first is None:
+        return len(events)
+    named = events.drop_nulls(SYMBOL).join(spans, on=SYMBOL, how="left")
+    of_all = events.filter(pl.col(SYMBOL).is_null())
+    beside = named.filter(pl.col(SESSION).is_between("first", "last").fill_null(value=False)).height
+    return len(events) - beside - of_all.filter(pl.col(SESSION).is_between(first, last)).height
+
+
+def shows_every_split(frame: pl.DataFrame) -> bool:
+    """Whether prices are as they were traded: every split shows, and more than one does, or volumes went along.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Standard daily bars with ``split``, sorted by symbol, then time.
+    """
+    ratio = pl.max_horizontal("split", 1 / pl.col("split")).log()
+    way = pl.col("split").log().sign()
+    move = -(pl.col("close") / pl.col("close").shift()).log().over(SYMBOL) * way
+    usual = pl.col("volume" if "volume" in frame.columns else "close").cast(pl.Float64).rolling_median(AROUND, min_samples=5)
+    flow = (usual.shift(1 - AROUND) / usual.shift(1)).log().over(SYMBOL) * way
+    told = frame.with_columns(
+        ((move - ratio).abs() < SHOWN * ratio).fill_null(value=False).alias("shown"),
+        ((flow - ratio).abs() < ratio / 2).fill_null(value=False).alias("along"),
     )
+    splits = told.filter((pl.col("split") > 0) & (ratio > pl.lit(SPLIT).log()))
+    return len(splits) > 0 and bool(splits["shown"].all()) and (len(splits) > 1 or bool(splits["along"].any()))
 
 
 def adjusted_by_events(frame: pl.DataFrame, *, splits: bool = True, dividends: bool = True) -> pl.DataFrame:
@@ -124,7 +112,7 @@ def adjusted_by_events(frame: pl.DataFrame, *, splits: bool = True, dividends: b
     A row's factor is the product, over all events behind it, of ``1 / ratio`` and of ``1 - D / P``, P being the close
     of the row before the event (CRSP's method).
     """
-    before = pl.col("close").shift().over(SYMBOL)
+    before = pl.col("close").forward_fill().shift().over(SYMBOL)
     split = pl.when((pl.col("split") > 0) & (pl.col("split") != 1)).then(1 / pl.col("split")).otherwise(1.0)
     paid = pl.when((pl.col("dividend") > 0) & (before > pl.col("dividend"))).then(1 - pl.col("dividend") / before).otherwise(1.0)
     step = ((split if splits else pl.lit(1.0)) * (paid if dividends else pl.lit(1.0))).fill_null(1.0)

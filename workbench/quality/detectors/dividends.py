@@ -18,6 +18,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from workbench.model.findings import Explained, Severity
+from workbench.quality.detectors.payouts import (
+    AGREES,
+    LEAST_YIELD,
+    agrees,
+    lasts,
+    payouts_of,
+    stands_out,
+    support_of,
+    with_tolerance,
+)
 from workbench.quality.detectors.suspicion import Suspicion, competing
 from workbench.quality.detectors.track import day_of
 
@@ -25,54 +35,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workbench.model.findings import Hypothesis
+    from workbench.quality.detectors.payouts import Payout
     from workbench.quality.detectors.track import Track
 
     Floats = NDArray[np.float64]
 
-AGREES: Final = 0.08
-"""How far what the factor shows may lie off the dividend, relative to it: vendors divide by other prices of the day."""
 DOUBLED: Final = (1.75, 2.25)
 HUNDREDFOLD: Final = (75.0, 130.0)
-LEAST_YIELD: Final = 0.0004
 NEAR: Final = 7
 """Rows within which an adjustment, or a twin, belongs to a dividend."""
-BESIDE: Final = 60
-"""Rows on either side whose median factor says whether a step lasts."""
 ALIKE: Final = (0.7, 1.43)
 USUAL_YIELD: Final = 0.015
 SPREAD_OF_YIELDS: Final = 1.2
 """Yields of single dividends: their median, and the standard deviation of their logarithm."""
+DENIED: Final = -8.0
+"""Log-likelihood from which on the price denies a dividend: four usual moves that did not take place."""
+SHOWN_BY_PRICE: Final = 2.0
 ABSURD: Final = 0.2
 """A yield that the price must confirm."""
-
-
-@dataclass(frozen=True, slots=True)
-class Payout:
-    """One row on which a dividend is said, or the adjusted close steps as if there were one.
-
-    Attributes
-    ----------
-    said, shown
-        Yield by the dividend, and by the step of the factor; zero where there is none.
-    gain
-        Yield of a capital gain on the same day.
-    noise
-        What the rounding of the adjusted close may make of the shown one.
-    support
-        Log-likelihood that the price fell by ``said``, over that it did not; zero where nothing traded.
-    """
-
-    at: int
-    said: float
-    shown: float
-    gain: float
-    noise: float
-    support: float
-
-    @property
-    def ratio(self) -> float:
-        """What is shown over what is said."""
-        return self.shown / self.said if self.said else math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,75 +86,17 @@ def dividends(track: Track, factor: Floats, doubtful: NDArray[np.bool_]) -> Paid
     dividend, adjusted = track.values.get("dividend"), track.values.get("adj_close")
     if track.is_intraday or len(track) < 3 or (dividend is None and adjusted is None):
         return Paid()
-    payouts = [p for p in _payouts(track, factor, doubtful) if p.said > 0 or (_stands_out(p) and _lasts(track, factor, p))]
+    payouts = [p for p in payouts_of(track, factor, doubtful) if p.said > 0 or (stands_out(p) and lasts(track, factor, p))]
     if adjusted is None:
         found, right = _absurd(track, payouts), payouts
     elif dividend is None or not (dividend > 0).any():
         found, right = _without_dividends(payouts), payouts
     else:
-        found, right = _contradictions(track, payouts), [p for p in payouts if _agrees(p)]
+        payouts = with_tolerance(payouts)
+        found, right = _contradictions(track, payouts), [p for p in payouts if agrees(p)]
     wrong = {said.end for said in found}
     odd = [p for p in right if p.at not in wrong]
     return Paid(tuple(found), _explained(track, odd), tuple(sorted(wrong | {p.at for p in payouts if p.said > 0 or p in odd})))
-
-
-def _payouts(track: Track, factor: Floats, doubtful: NDArray[np.bool_]) -> list[Payout]:
-    close = track.main
-    none = np.zeros(len(track))
-    dividend = np.nan_to_num(track.values.get("dividend", none))
-    gain = np.nan_to_num(track.values.get("capital_gain", none))
-    shown, noise = _shown(track, factor, doubtful)
-    before = np.concatenate([[np.nan], close[:-1]])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        said, gains = np.nan_to_num(dividend / before), np.nan_to_num(gain / before)
-    moves = np.log(close * factor)
-    found = []
-    for at in np.flatnonzero(((said > 0) | (np.abs(shown) > np.maximum(noise, LEAST_YIELD))) & ~doubtful).tolist():
-        if at > 0:
-            support = _support(track, moves, at, float(said[at] or shown[at]))
-            found.append(Payout(at, float(said[at]), float(shown[at]), float(gains[at]), float(noise[at]), support))
-    return found
-
-
-def _shown(track: Track, factor: Floats, doubtful: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Return the yield the factor shows at each row against the last one that can be trusted, and what rounding may feign."""
-    shown, noise = np.zeros(len(track)), np.ones(len(track))
-    adjusted = track.values.get("adj_close")
-    if adjusted is None:
-        return shown, np.zeros(len(track))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        log_factor = np.log(adjusted / (track.main * factor))
-    blur = _grid(adjusted) / np.where(adjusted > 0, adjusted, np.nan)
-    good = np.flatnonzero(np.isfinite(log_factor) & ~doubtful)
-    if len(good) > 1:
-        shown[good[1:]] = -np.expm1(-np.diff(log_factor[good]))
-        noise[good[1:]] = np.maximum(blur[good[1:]], blur[good[:-1]]) * 1.2 + 4e-6
-    return shown, noise
-
-
-def _grid(price: Floats) -> float:
-    """Return the step that prices are rounded to, where they are to few decimals; zero where they are not."""
-    known = price[np.isfinite(price)]
-    for decimals in (2, 3, 4):
-        scaled = known * 10**decimals
-        if len(known) and (np.abs(scaled - np.round(scaled)) < 1e-6 * np.maximum(np.abs(scaled), 1)).mean() > 0.99:
-            return float(10.0**-decimals)
-    return 0.0
-
-
-def _support(track: Track, level: Floats, at: int, yielded: float) -> float:
-    """Return the log-likelihood that the price fell by a yield on a day, over that it merely moved."""
-    scale = track.scale[at] if np.isfinite(track.scale[at]) else 0.02
-    move = float(level[at] - level[at - 1])
-    volume = track.values.get("volume")
-    if move == 0 and volume is not None and not volume[at] > 0:
-        return 0.0
-    drop = math.log(max(1 - yielded, 1e-3))
-    return float(np.clip((move**2 - (move - drop) ** 2) / (2 * max(scale, 0.004) ** 2), -20, 20))
-
-
-def _agrees(payout: Payout) -> bool:
-    return abs(payout.shown - payout.said) <= AGREES * payout.said + 2 * payout.noise
 
 
 def _contradictions(track: Track, payouts: list[Payout]) -> list[Suspicion]:
@@ -186,9 +108,16 @@ def _contradictions(track: Track, payouts: list[Payout]) -> list[Suspicion]:
     for payout in said:
         if payout.at in settled:
             continue
-        if _agrees(payout):
+        if agrees(payout):
             if _is_absurd(payout):
                 found.append(_sized(payout, "both are a hundred times too large, or there was no dividend"))
+            elif payout.support < DENIED:
+                found.append(
+                    _sized(payout, f"a dividend of {payout.said:.2%}, adjusted for, on a day on which the price did not fall")
+                )
+            elif (usual := _hundredth(track, payout, said)) is not None:
+                text = f"a dividend of {payout.said:.3%}, adjusted for, where {usual:.2%} is usual, and the price fell by that"
+                found.append(_sized(payout, text, usual * float(track.main[payout.at - 1])))
             continue
         moved = next(
             (loose[at] for at in sorted(loose, key=lambda at: abs(at - payout.at)) if _is_moved(payout, loose[at])), None
@@ -198,8 +127,18 @@ def _contradictions(track: Track, payouts: list[Payout]) -> list[Suspicion]:
         judged = _judged(track, payout, said, moved)
         if judged is not None:
             found.append(judged)
-    found += [_unsaid(p) for at, p in loose.items() if at not in used and _stands_out(p)]
+    found += [_unsaid(p) for at, p in loose.items() if at not in used and stands_out(p)]
     return found
+
+
+def _hundredth(track: Track, payout: Payout, said: list[Payout]) -> float | None:
+    """Return the usual yield, where a dividend is a hundredth of that, and the price fell by a hundred times as much."""
+    others = [p.said for p in said if p.at != payout.at and p.said > HUNDREDFOLD[0] / 2 * payout.said]
+    if len(others) < 2 or 2 * len(others) < len(said):
+        return None
+    usual = float(np.median(others))
+    fits = HUNDREDFOLD[0] / 2 <= usual / payout.said <= HUNDREDFOLD[1] * 2
+    return usual if fits and support_of(track, np.log(track.main), payout.at, 100 * payout.said) > SHOWN_BY_PRICE else None
 
 
 def _is_moved(payout: Payout, loose: Payout) -> bool:
@@ -224,7 +163,7 @@ def _judged(track: Track, payout: Payout, said: list[Payout], moved: Payout | No
         return _hundredfold(track, payout, said)
     if abs(payout.shown) <= max(payout.noise, 0.02 * payout.said):
         return _adjusted(payout, f"the adjusted close leaves out a dividend of {payout.said:.2%}")
-    if abs(payout.shown - payout.said) < 3 * payout.noise + 0.15 * payout.said:
+    if abs(payout.shown - payout.said) < 3 * payout.noise + 1.8 * payout.tolerance * payout.said:
         return None
     return _adjusted(payout, f"the adjusted close takes {payout.shown:.2%} for a dividend of {payout.said:.2%}")
 
@@ -295,7 +234,7 @@ def _phantoms(said: list[Payout]) -> tuple[list[Suspicion], set[int]]:
     for first, second in pairwise(said):
         if second.at - first.at > NEAR or not ALIKE[0] <= second.said / first.said <= ALIKE[1]:
             continue
-        doubted = min((first, second), key=lambda p: (_agrees(p), p.shown > p.noise, p.support))
+        doubted = min((first, second), key=lambda p: (agrees(p), p.shown > p.noise, p.support))
         kept = second if doubted is first else first
         is_adjusted = doubted.shown > doubted.noise
         text = f"a dividend of {doubted.said:.2%} stands {second.at - first.at} row(s) from one of {kept.said:.2%}"
@@ -330,23 +269,7 @@ def _absurd(track: Track, payouts: list[Payout]) -> list[Suspicion]:
 
 def _without_dividends(payouts: list[Payout]) -> list[Suspicion]:
     """Judge an adjusted close by itself: its factor falls only for splits, and large steps need a fall of the price."""
-    return [_unsaid(payout) for payout in payouts if _stands_out(payout) and (payout.shown < 0 or _is_absurd(payout))]
-
-
-def _lasts(track: Track, factor: Floats, payout: Payout) -> bool:
-    """Whether the factor stays where it stepped to: a wrong adjusted close, or close, for some rows is no dividend."""
-    near = slice(max(payout.at - BESIDE, 0), payout.at), slice(payout.at, payout.at + BESIDE)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        levels = [np.log(track.values["adj_close"][part] / (track.main[part] * factor[part])) for part in near]
-    known = [part[np.isfinite(part)] for part in levels]
-    if not all(len(part) for part in known):
-        return True
-    step = -math.log(max(1 - payout.shown, 1e-6))
-    return abs(float(np.median(known[1]) - np.median(known[0])) - step) < 0.5 * abs(step)
-
-
-def _stands_out(payout: Payout) -> bool:
-    return abs(payout.shown) > max(4 * payout.noise, 2 * LEAST_YIELD)
+    return [_unsaid(payout) for payout in payouts if stands_out(payout) and (payout.shown < 0 or _is_absurd(payout))]
 
 
 def _unsaid(payout: Payout) -> Suspicion:
@@ -355,7 +278,9 @@ def _unsaid(payout: Payout) -> Suspicion:
         ("dividend_adjustment", 1.5, text), ("unsaid_event", 0.0, "a spin-off, or a dividend the data does not name")
     )
     factor = 1 / (1 - min(payout.shown, 0.99))
-    return Suspicion(0, payout.at, ("adj_close",), claims, Severity.MEDIUM, payout.at, {"factor": factor}, reaches_to_event=True)
+    return Suspicion(
+        0, payout.at, ("adj_close",), claims, Severity.MEDIUM, payout.at - 1, {"factor": factor}, reaches_to_event=True
+    )
 
 
 def _explained(track: Track, payouts: list[Payout]) -> tuple[Explained, ...]:

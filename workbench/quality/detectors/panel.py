@@ -15,7 +15,7 @@ from workbench.quality.detectors.dividends import dividends
 from workbench.quality.detectors.partial_bar import partial_bars
 from workbench.quality.detectors.precision import lost_decimals
 from workbench.quality.detectors.quotes import off_quote_trades, wide_spreads
-from workbench.quality.detectors.scale_changes import scale_changes
+from workbench.quality.detectors.scale_changes import scale_changes, split_events
 from workbench.quality.detectors.stale import stale_prices
 from workbench.quality.detectors.suspicion import Suspicion, competing
 from workbench.quality.detectors.ticker_reuse import reused_tickers
@@ -78,7 +78,7 @@ def _examined(track: Track, crowd: Crowd) -> Heard:
     said = _by_cause(said)
     paid = dividends(track, rescaled.unadjusted, _astray(track, said))
     said += [*_stood_along(track, crowd), *_swept_along(track, crowd), *paid.suspicions]
-    return Heard(track, tuple(said), paid.explained, paid.days)
+    return Heard(track, tuple(said), paid.explained, tuple(sorted({*paid.days, *split_events(track)})))
 
 
 def _stood_along(track: Track, crowd: Crowd) -> Iterator[Suspicion]:

@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from workbench.model.findings import Hypothesis, Severity
-from workbench.quality.detectors.steps import MOST_ROWS, SIMPLE, UNITS, Stretch, odd_stretches, steps_of, stretches_of
+from workbench.quality.detectors.steps import (
+    MOST_ROWS,
+    SIMPLE,
+    UNITS,
+    UNKNOWN_SCALE,
+    Stretch,
+    odd_stretches,
+    steps_of,
+    stretches_of,
+)
 from workbench.quality.detectors.suspicion import Suspicion, competing
 from workbench.quality.detectors.track import day_of
 from workbench.quality.detectors.unit_switch import unit_switches
@@ -33,6 +42,11 @@ if TYPE_CHECKING:
 
 SPLITS: Final = (1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
 """Ratios shares are split by; consolidations come in fives and tens."""
+LEAST_KNOWN: Final = 1.1
+"""The least ratio of a split that prices are asked about."""
+PLAIN: Final = 6.0
+"""Scales from which on prices that are not adjusted would show a split."""
+BESIDE: Final = 2
 SAME_RATIO: Final = 0.05
 MENDED: Final = 0.4
 """From this probability on, what comes after looks at the rows as they would be without it."""
@@ -48,6 +62,8 @@ UNLIKELY: Final = 1.9
 LONG: Final = 60
 LEAST_BLOCK: Final = 3
 """Shorter stretches without an event are bad ticks, and are judged as such."""
+LEAST_JOINED: Final = 5.0
+"""Shares are consolidated by five and more."""
 BURSTS: Final = 3.0
 """Usual volumes that a split does not make: news does, and then no move is too large."""
 CALM_DAY, WILD_DAY = 4.0, 8.0
@@ -83,7 +99,8 @@ def scale_changes(track: Track) -> Rescaled:
     """
     events = split_events(track)
     known = {max(r, 1 / r) for r in events.values()}
-    steps = steps_of(track, tuple({*SIMPLE, *(r for r in known if r >= SIMPLE[0])}))
+    steps = steps_of(track, tuple({*SIMPLE, *(r for r in known if r >= LEAST_KNOWN)}))
+    steps = [step for step in steps if step.ratio >= SIMPLE[0] or _is_at_event(step, events)]
     of_units = [step for step in steps if step.ratio >= UNITS and not _is_known(step.ratio, known)]
     others = [step for step in steps if step not in of_units]
     said, factor = unit_switches(track, of_units)
@@ -98,6 +115,7 @@ def scale_changes(track: Track) -> Rescaled:
             factor[stretch.start : stretch.stop] /= stretch.ratio
         if stretch.closing is not None and _undone_by_adjustment(track, stretch.closing):
             unadjusted[stretch.start : stretch.stop] /= stretch.ratio
+    said += _contradicted(track, steps, events)
     mended = track.mended({name: track.values[name] * factor for name in track.prices})
     for stretch in odd_stretches(mended):
         judged = _block(mended, stretch, None)
@@ -105,6 +123,27 @@ def scale_changes(track: Track) -> Rescaled:
         if judged.confidence >= MENDED and judged.kind != "real_move":
             factor[stretch.start : stretch.stop] /= stretch.ratio
     return Rescaled(tuple(said), factor, unadjusted)
+
+
+def _is_at_event(step: Step, events: dict[int, float]) -> bool:
+    """Whether a step lies near a split of its ratio."""
+    return any(abs(at - step.at) <= NEAR_EVENT and _is_known(step.ratio, {max(r, 1 / r)}) for at, r in events.items())
+
+
+def _contradicted(track: Track, steps: list[Step], events: dict[int, float]) -> list[Suspicion]:
+    """Find splits that prices do not show, though they are not adjusted: then the event is wrong, or the contract."""
+    if track.adjustment != "none":
+        return []
+    found = []
+    for at, ratio in events.items():
+        size = abs(math.log(ratio))
+        scale = float(track.scale[at]) if np.isfinite(track.scale[at]) else UNKNOWN_SCALE
+        if at == 0 or size < PLAIN * scale or any(abs(step.at - at) <= BESIDE for step in steps):
+            continue
+        text = f"the events have a split of {ratio:.6g} on {day_of(track, at)}, and prices that are not adjusted do not show it"
+        claims = competing(("event_error", 2.0, text), ("adjusted_prices", 0.5, "or these prices are adjusted for splits"))
+        found.append(Suspicion(at, at, ("split",), claims, Severity.HIGH, at))
+    return found
 
 
 def _is_known(ratio: float, known: set[float]) -> bool:
@@ -197,10 +236,9 @@ def _past(track: Track, stretch: Stretch, events: dict[int, float], near: int | 
     step = stretch.closing
     if step is None or not _lasts(track, step):
         return None
-    undone = _undone_by_adjustment(track, step)
-    if undone or _expected_unadjusted(track, step, events):
-        because = "the adjusted close does not move with it" if undone else "the contract says prices are not adjusted"
-        real = (Hypothesis("split", 0.97, f"prices step by a ratio of {step.ratio:.6g} and {because}"),)
+    told = _expected(track, step, events)
+    if told:
+        real = (Hypothesis("split", 1.0, f"prices step by a ratio of {step.ratio:.6g} and {told}"),)
         return Suspicion(step.at, step.at, track.prices, real, Severity.LOW, step.at, {"factor": 1 / stretch.ratio})
     claims = _claims_of_past(track, stretch, step, events, near)
     kind = claims[0].kind
@@ -231,16 +269,26 @@ def _claims_of_past(
         1.0 + volume[0] + (4.0 if near is not None else 0.0) - 0.3 * step.off + (min(size, 0.0) if _bursts(track, step) else size)
     )
     ratio = f"{step.ratio:.6g}"
-    event = "the data names no split" if near is None else f"the data has the split on {day_of(track, near)}"
+    event = _named(track, step, events, near)
     beside = near is not None and near != step.at
     doubled = 1.0 if is_against else -4.0 if near is not None else 0.2 if _looks_doubled(step) else -1.5
     return competing(
         ("unadjusted_split", base - (4.0 if is_against else 0.0) - (1.5 if beside else 0.0),
          f"all prices step by a ratio of {ratio} on an ordinary day{volume[1]}; {event}"),
         ("double_split", base + doubled, f"prices step by a ratio of {ratio} against the way of a split; {event}"),
+        ("split", _as_traded(track, step, base, events),
+         f"prices step by {ratio}, as they do that are not adjusted; {event}"),
         ("partial_split", base + (1.0 if beside else -2.5), f"prices step by {ratio} beside the day of a split; {event}"),
         ("real_move", crash, _crash_told(crash)),
     )  # fmt: skip
+
+
+def _named(track: Track, step: Step, events: dict[int, float], near: int | None) -> str:
+    """Say what split the data names for a step."""
+    if near is not None:
+        return f"the data has the split on {day_of(track, near)}"
+    other = next((at for at in events if abs(at - step.at) <= BESIDE), None)
+    return "the data names no split" if other is None else f"the data has a split of {events[other]:.6g} there, of another size"
 
 
 def _looks_doubled(step: Step) -> bool:
@@ -259,11 +307,25 @@ def _undone_by_adjustment(track: Track, step: Step) -> bool:
     return abs(math.log(float(pair[1] / pair[0]))) < abs(step.size) / 2
 
 
-def _expected_unadjusted(track: Track, step: Step, events: dict[int, float]) -> bool:
-    """Whether the contract says prices are as they were traded, and a step down or an event explains this one."""
-    if track.adjustment != "none":
-        return False
-    return not events or any(abs(at - step.at) <= 2 for at in events)
+def _expected(track: Track, step: Step, events: dict[int, float]) -> str:
+    """Say why a step is none but a split that prices show as they should; empty where nothing says so."""
+    if _undone_by_adjustment(track, step):
+        return "the adjusted close does not move with it"
+    beside = {at: r for at, r in events.items() if abs(at - step.at) <= BESIDE}
+    if track.adjustment == "none" and any(
+        _is_known(step.ratio, {max(r, 1 / r)}) and (r < 1) == step.is_up for r in beside.values()
+    ):
+        return "these prices are not adjusted for it"
+    return ""
+
+
+def _as_traded(track: Track, step: Step, base: float, events: dict[int, float]) -> float:
+    """Weigh whether a step is a split in prices that are not adjusted, by contract, or because nothing says otherwise."""
+    if track.adjustment == "none":  # shares are split down, and joined by much
+        return base + (1.5 if not step.is_up or step.ratio >= LEAST_JOINED else -2.0)
+    is_open = track.adjustment == "unknown" and "adj_close" not in track.values
+    alone = list(events) == [step.at] and (events[step.at] > 1) != step.is_up
+    return base - 0.4 if is_open and alone else -9.0
 
 
 def _crash_speaks(track: Track, step: Step) -> float:

@@ -124,7 +124,7 @@ def steps_of(track: Track, ratios: tuple[float, ...] = SIMPLE) -> list[Step]:
     """
     moves = joint_moves(track)
     known = np.array(sorted(ratios))
-    least = math.log(known[0]) - LEAST_ROOM
+    least = max(math.log(known[0]) - LEAST_ROOM, math.log(known[0]) / 2)
     if not (np.abs(np.nan_to_num(moves)) >= least).any():
         return []
     scale = local_scale(_without_steps(moves))

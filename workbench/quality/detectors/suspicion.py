@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FAULTS: Final = frozenset(
     ["bad_tick", "unit_switch", "unadjusted_split", "partial_split", "double_split", "dividend_adjustment", "stale",
-     "volume_unit", "precision", "ticker_reuse", "wide_spread", "off_quote_trade", "partial_bar"]
+     "volume_unit", "precision", "ticker_reuse", "wide_spread", "off_quote_trade", "partial_bar", "event_error"]
 )  # fmt: skip
 """What detectors find; every other explanation makes nothing wrong."""
 WORTH_TELLING: Final = frozenset({"split", "dividend", "real_move", "halt"})
