@@ -140,7 +140,9 @@ def damaged(tmp_path: Path) -> Dataset:
     (tmp_path / "incoming").mkdir()
     for symbol, base in (("AAA", 10.0), ("BBB", 50.0)):
         close = [base + (7 * i % 11) / 10 for i in range(60)]
-        frame = pl.DataFrame({"Date": days, "Open": close, "High": close, "Low": close, "Close": close, "Volume": [1000.0 + i for i in range(60)]})
+        frame = pl.DataFrame(
+            {"Date": days, "Open": close, "High": close, "Low": close, "Close": close, "Volume": [1000.0 + i for i in range(60)]}
+        )
         is_bad = pl.int_range(pl.len()) == 50
         high, low = pl.col("Close") + 0.5, pl.col("Close") - 0.5
         swapped = pl.when(is_bad).then(low).otherwise(high).alias("High"), pl.when(is_bad).then(high).otherwise(low).alias("Low")

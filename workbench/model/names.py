@@ -49,7 +49,7 @@ ALL_SIZES: Final = frozenset(name for names in SIZES.values() for name in names)
 
 EXTRAS: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.BARS: ("adj_close", "dividend", "split", "capital_gain", "vwap", "trades"),
-    Kind.TICKS: ("trades",),
+    Kind.TICKS: ("trades", "bid", "ask"),
     Kind.QUOTES: (),
     Kind.VALUES: (),
 }

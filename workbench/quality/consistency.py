@@ -63,7 +63,9 @@ def ohlc_order(ledger: Ledger) -> Outcome:
 
 
 def crossed_quotes(ledger: Ledger) -> Outcome:
-    """Quotes whose bid lies above the ask."""
+    """Quotes whose bid lies above the ask, alone or beside trades."""
+    if not {"bid", "ask"} <= set(ledger.terms.fields):
+        return not_applicable("there are no quotes beside the trades")
     return counted(ledger.where(ledger.cells([CROSSED]), exempt=ledger.cells([INCOMPLETE])))
 
 

@@ -52,6 +52,8 @@ def _whole_symbols(ledger: Ledger) -> list[pl.DataFrame]:
 def _suspicious(ledger: Ledger) -> pl.DataFrame:
     """Return ``symbol, session`` of all rows that a rule or a screen points to: distinct, sorted."""
     below = ledger.cells([NEGATIVE], ledger.terms.prices).select(SYMBOL, SESSION).drop_nulls()
+    if "bid" in ledger.terms.fields:  # no screen tells which spreads are wide for their day
+        return numbered_sessions(ledger, ledger.state.series[SYMBOL].drop_nulls()).select(SYMBOL, SESSION)
     cells = [cells_of(reported, ledger) for reported in REPORTED]
     cells += [_with_neighbours(ledger.lone.select(SYMBOL, SESSION), ledger), _rescaled(ledger), below]
     cells.append(short_cells(ledger).select(SYMBOL, SESSION))

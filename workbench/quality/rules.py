@@ -146,8 +146,8 @@ def _slack(rows: Rows, prices: tuple[str, ...], at: Positions) -> NDArray[np.flo
 
 
 def _quotes(rows: Rows, terms: Terms) -> Iterator[Failing]:
-    if terms.kind is Kind.QUOTES and len(terms.prices) == 2:
-        gaps = [np.isnan(rows.values[name]) for name in terms.prices if name in rows.has_nulls]
+    if {"bid", "ask"} <= set(terms.fields):
+        gaps = [np.isnan(rows.values[name]) for name in ("bid", "ask") if name in rows.has_nulls]
         if gaps:
             yield INCOMPLETE, "", np.flatnonzero(np.logical_or.reduce(gaps))
         yield CROSSED, "bid", np.flatnonzero(rows.values["bid"] > rows.values["ask"])

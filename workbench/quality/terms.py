@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MEASURES_VERSION: Final = 4
+MEASURES_VERSION: Final = 5
 """Raised whenever a measure changes what it counts: stored states of another version are not used."""
 NEVER: Final = np.iinfo(np.int64).min
 """A moment that is not known, in microseconds."""

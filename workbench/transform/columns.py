@@ -211,10 +211,10 @@ def _with_kind(
 def _kind(fields: dict[str, str]) -> Kind | None:
     if "close" in fields or len(fields.keys() & set(PRICES[Kind.BARS])) >= 2:
         return Kind.BARS
+    if "price" in fields and "size" in fields:  # trades, with or without the quotes they met
+        return Kind.TICKS
     if "bid" in fields and "ask" in fields:
         return Kind.QUOTES
-    if "price" in fields and "size" in fields:
-        return Kind.TICKS
     if "price" in fields:
         fields["value"] = fields.pop("price")
     if "adj_close" in fields and "value" not in fields:

@@ -106,16 +106,22 @@ CAUSES: Final = {
     "stale": ("precision", "partial_bar"),
     "precision": ("bad_tick", "unit_switch"),
     "volume_unit": ("partial_split", "unadjusted_split", "double_split", "ticker_reuse"),
+    "partial_split": ("stale",),
+    "unadjusted_split": ("ticker_reuse",),
+    "double_split": ("ticker_reuse",),
+    "bad_tick": ("wide_spread",),
 }
-"""Kind -> kinds that cause it where they cover it: rounded prices stand still, a split's volume is off by its ratio."""
+"""Kind -> kinds that cause it where they cover it, or begin where it ends: rounded prices stand still, a split's volume is
+off by its ratio, copied rows lie on the level of their time, another company's price on its own."""
 
 
 def _by_cause(said: Sequence[Suspicion]) -> list[Suspicion]:
     """Leave out what another finding causes."""
 
     def is_caused(one: Suspicion) -> bool:
-        causes = [other for other in said if other.kind in CAUSES.get(one.kind, ())]
-        return any(other.start <= one.start + 1 and one.end <= other.end + 1 for other in causes)
+        causes = [other for other in said if other.kind in CAUSES.get(one.kind, ()) and other.confidence >= one.confidence / 2]
+        covered = any(other.start <= one.start + 1 and one.end <= other.end + 1 for other in causes)
+        return covered or any(other.kind == "ticker_reuse" and 0 <= other.start - one.end <= 1 for other in causes)
 
     return [one for one in said if not is_caused(one)]
 

@@ -1,0 +1,123 @@
+"""One planted fault for every detector there is: each must fire on what it looks for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.quality.detectors.conftest import track_of, walk
+from workbench.quality.detectors.panel import LOCAL, examine
+from workbench.quality.detectors.track import Track
+
+PRICES = ("open", "high", "low", "close")
+MINUTE = 60_000_000
+
+
+def stale_prices() -> Track:
+    values = walk()
+    for name in (*PRICES, "volume"):
+        values[name][200:206] = values[name][199]
+    return track_of(values)
+
+
+def copied_rows() -> Track:
+    values = walk()
+    for name in (*PRICES, "volume"):
+        values[name][300:310] = values[name][200:210]
+    return track_of(values)
+
+
+def partial_bars() -> Track:
+    """The last session twice: live at noon, and final."""
+    values = walk(200)
+    for name in PRICES:
+        values[name][198] = values[name][199] * 0.999
+    values["open"][198] = values["open"][199]
+    values["volume"][198] = values["volume"][199] / 3
+    session = np.arange(200, dtype=np.int32)
+    session[198] = session[199]
+    track = track_of(values, session=session)
+    track.at[198] -= 4 * 3600 * 1_000_000
+    return track
+
+
+def volume_units() -> Track:
+    values = walk()
+    values["volume"][200:230] *= 1000
+    return track_of(values)
+
+
+def lost_decimals() -> Track:
+    values = {name: np.round(column, 2) for name, column in walk().items()}
+    for name in PRICES:
+        values[name][200:230] = np.round(values[name][200:230])
+    return track_of(values)
+
+
+def reused_tickers() -> Track:
+    values = walk(600)
+    for name in PRICES:
+        values[name][300:] *= 7
+    values["volume"][300:] /= 40
+    session = np.arange(600, dtype=np.int32)
+    session[300:] += 500
+    return track_of(values, session=session)
+
+
+def quotes(count: int = 400) -> dict[str, np.ndarray[Any, Any]]:
+    middle = walk(count, sigma=1e-5)["close"]
+    return {"bid": middle * 0.99995, "ask": middle * 1.00005}
+
+
+def seconds(values: dict[str, np.ndarray[Any, Any]], **more: Any) -> Track:
+    count = len(next(iter(values.values())))
+    track = track_of(values, session=np.full(count, 19_000, dtype=np.int32), frequency="irregular", **more)
+    track.at[:] = 19_000 * 86_400_000_000 + np.arange(count) * MINUTE
+    return track
+
+
+def wide_spreads() -> Track:
+    values = quotes()
+    values["ask"][200:203] *= 1.02
+    return seconds(values)
+
+
+def off_quote_trades() -> Track:
+    values = quotes()
+    values = {"price": (values["bid"] + values["ask"]) / 2, "size": np.full(400, 100.0), **values}
+    values["price"][200] *= 1.002
+    track = seconds(values)
+    return Track(track.symbol, track.positions, track.at, track.session, track.values, ("price",), "irregular")
+
+
+PLANTED: dict[str, tuple[Callable[[], Track], str, int]] = {
+    "stale_prices": (stale_prices, "stale", 200),
+    "copied_rows": (copied_rows, "stale", 300),
+    "partial_bars": (partial_bars, "partial_bar", 198),
+    "volume_units": (volume_units, "volume_unit", 200),
+    "lost_decimals": (lost_decimals, "precision", 200),
+    "reused_tickers": (reused_tickers, "ticker_reuse", 300),
+    "wide_spreads": (wide_spreads, "wide_spread", 200),
+    "off_quote_trades": (off_quote_trades, "off_quote_trade", 200),
+}
+
+
+def test_every_detector_has_a_planted_fault() -> None:
+    assert {detector.__name__ for detector in LOCAL} == PLANTED.keys()
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_fault_is_found_where_it_is(name: str) -> None:
+    make, kind, at = PLANTED[name]
+    detector = next(d for d in LOCAL if d.__name__ == name)
+    (said,) = detector(make())
+    assert (said.kind, said.start) == (kind, at)
+    assert said.confidence >= 0.5
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_nothing_else_is_made_of_it(name: str) -> None:
+    make, kind, _ = PLANTED[name]
+    heard = next(iter(examine([make()])))
+    assert {s.kind for s in heard.suspicions if not s.is_legitimate and s.confidence >= 0.5} == {kind}
