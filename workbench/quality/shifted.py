@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workbench.quality.ledger import Ledger
 
 HABIT: Final = 2
-"""A symbol with rows outside hours in one of so many of its sessions, or more, keeps other hours."""
+"""A symbol with rows outside hours, and none missing within, in one of so many sessions, or more, keeps other hours."""
 LEAST_MINUTES: Final = 30
 """Clocks are off by half an hour at least."""
 ALIKE: Final = 0.2
@@ -39,11 +39,12 @@ def shifted_sessions(ledger: Ledger) -> pl.DataFrame:
     outside = ledger.cells([OUTSIDE]).rename({"failures": "outside"})
     if due is None or step is None or outside.is_empty():
         return pl.DataFrame(schema=FAILURES)
-    seen = ledger.state.days.group_by(SYMBOL).agg(pl.col("mask").bitwise_count_ones().sum().cast(pl.Int64).alias("sessions"))
-    habit = outside.group_by(SYMBOL).agg(pl.len().cast(pl.Int64).alias("often")).join(seen, on=SYMBOL)
-    rare = habit.filter(pl.col("often") * HABIT < pl.col("sessions"))
-    both = outside.join(rare, on=SYMBOL, how="semi").join(due.cells, on=[SYMBOL, SESSION], how="inner")
+    both = outside.join(due.cells, on=[SYMBOL, SESSION], how="left").with_columns(pl.col("missing").fill_null(0))
     fewer, more = pl.min_horizontal("outside", "missing"), pl.max_horizontal("outside", "missing")
-    shifted = both.filter((fewer * step >= LEAST_MINUTES) & (more - fewer <= ALIKE * more))
+    marked = both.with_columns(((fewer * step >= LEAST_MINUTES) & (more - fewer <= ALIKE * more)).alias("shifted"))
+    seen = ledger.state.days.group_by(SYMBOL).agg(pl.col("mask").bitwise_count_ones().sum().cast(pl.Int64).alias("sessions"))
+    others = marked.group_by(SYMBOL).agg((~pl.col("shifted")).sum().cast(pl.Int64).alias("often")).join(seen, on=SYMBOL)
+    rare = others.filter(pl.col("often") * HABIT < pl.col("sessions"))
+    shifted = marked.filter("shifted").join(rare, on=SYMBOL, how="semi").drop("shifted")
     bars = with_hours(shifted, ledger.terms)
     return bars.select(SYMBOL, SESSION, (pl.col("bars") - pl.col("missing") + pl.col("outside")).alias("failures"))

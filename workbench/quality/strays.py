@@ -40,7 +40,7 @@ def stray_sessions(ledger: Ledger, rows: pl.DataFrame) -> Iterator[Finding]:
     rows : DataFrame
         Whole symbols, sorted by symbol, then time.
     """
-    if ledger.attendance is None or ledger.terms.is_intraday or rows.is_empty():
+    if ledger.attendance is None or rows.is_empty():
         return
     stray = ledger.cells([STRAY]).filter(pl.col(SYMBOL).is_in(rows[SYMBOL].unique().implode()))
     if stray.is_empty():
