@@ -20,9 +20,10 @@ from workbench.quality.timetables import with_hours
 from workbench.transform.frequency import step_minutes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from workbench.quality.ledger import Ledger
+    from workbench.quality.terms import Terms
 
 MOST_CELLS: Final = 10_000
 """Sessions short of bars that are looked at closely, those that miss most first."""
@@ -41,6 +42,9 @@ NORMAL: Final = 1.4826
 """The standard deviation of normal moves over the median of their size."""
 LEGITIMATE: Final = ("no_trade", "halt", "holiday", "calendar_error")
 EXPLAINED: Final = 0.7
+SOME_GAPS: Final = 10
+BUSY: Final = 0.7
+"""Thin symbols do not trade when they are quiet: with more than this share of the usual volume around its gaps none is quiet."""
 LEAST_SYMBOLS: Final = 3
 SHORTEST_HALT: Final = 5
 """Minutes (the plan of US exchanges to limit up and down)."""
@@ -132,11 +136,14 @@ def _why_absent(absence: Absence) -> tuple[Hypothesis, ...]:
     )
 
 
-def _by_chance(lacks: float, count: int) -> float:
-    """Weigh whether nobody traded ``count`` times in a row, where that happens to a share of all bars."""
+def _by_chance(lacks: float, count: int, gaps: int = 1) -> float:
+    """Weigh whether nobody traded ``count`` times in a row, where that happens to a share of all bars.
+
+    Of many ``gaps`` some are long.
+    """
     if not lacks:
         return -2.5
-    return max(2.5 + 2 * math.log10(lacks / OFTEN) + (count - 1) * math.log10(lacks), -3.0)
+    return max(2.5 + 2 * math.log10(lacks / OFTEN) + (count - 1) * math.log10(lacks) + math.log10(gaps), -3.0)
 
 
 def _thinly(lacks: float) -> str:
@@ -243,7 +250,7 @@ def missing_bars(ledger: Ledger, rows: pl.DataFrame) -> Iterator[Finding | Expla
     gaps = _gaps(short, rows, step, ledger)
     thin: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in gaps.with_columns(pl.len().over("start", "end").alias("symbols")).iter_rows(named=True):
-        claims = _why_short(row["rows"], step, lacks.get(row[SYMBOL], 0.0), many=row["symbols"] >= LEAST_SYMBOLS)
+        claims = _why_short(row, step, lacks.get(row[SYMBOL], 0.0))
         likely = next(h.probability for h in claims if h.kind == "no_trade")
         if likely >= EXPLAINED:
             thin[row[SYMBOL]].append(row)
@@ -258,20 +265,33 @@ def missing_bars(ledger: Ledger, rows: pl.DataFrame) -> Iterator[Finding | Expla
         yield Explained("no_trade", symbol, some[0]["start"], some[-1]["end"], told)
 
 
-def _why_short(count: int, step: int, lacks: float, *, many: bool) -> tuple[Hypothesis, ...]:
-    """Weigh what a gap of ``count`` bars within a session is, in a symbol that lacks a share of its bars."""
+def _why_short(row: Mapping[str, Any], step: int, lacks: float) -> tuple[Hypothesis, ...]:
+    """Weigh what a gap within a session is, in a symbol that lacks a share of its bars."""
+    count, many = row["rows"], row["symbols"] >= LEAST_SYMBOLS
     gap = f"no bar for {count * step} minutes within regular hours" + (", in several symbols at once" if many else "")
     halted = not many and count * step >= SHORTEST_HALT
+    is_busy = row["gaps"] >= SOME_GAPS and (row["busy"] or 0.0) > BUSY
+    quiet = _thinly(lacks) + ("; around its gaps it trades as much as ever" if is_busy else "")
     return competing(
         ("vendor_gap", 0.4 + (1.5 if many else 0.0), gap),
-        ("no_trade", _by_chance(lacks, count) - (2.0 if many else 0.0), _thinly(lacks)),
+        ("no_trade", _by_chance(lacks, count, row["gaps"]) - (2.0 if many else 0.0) - (4.0 if is_busy else 0.0), quiet),
         ("halt", -1.0 if halted else -4.0, "volatility halts last five minutes and more"),
         ("unknown", -1.5, "nothing speaks for one of these"),
     )
 
 
+def _activity(terms: Terms) -> pl.Expr:
+    """Return how busy a bar was: its volume, or where nobody knows that, its range."""
+    if terms.sizes:
+        return pl.col(terms.sizes[0]).cast(pl.Float64)
+    return pl.col("high") - pl.col("low") if {"high", "low"} <= set(terms.prices) else pl.lit(None, dtype=pl.Float64)
+
+
 def _gaps(short: pl.DataFrame, rows: pl.DataFrame, step: int, ledger: Ledger) -> pl.DataFrame:
-    """Return ``symbol, start, end, rows`` of the holes between neighbouring bars of one session, its edges included."""
+    """Return the holes between neighbouring bars of one session, its edges included.
+
+    ``symbol, start, end, rows``, how many ``gaps`` the symbol has, and how ``busy`` it is around them, over its usual.
+    """
     width = timedelta(minutes=step)
     first, last = (width, timedelta(0)) if ledger.terms.stamp == "end" else (timedelta(0), -width)
     bounds_of = [(pl.col("open_at") + first).alias("from"), (pl.col("close_at") + last).alias("to")]
@@ -281,10 +301,17 @@ def _gaps(short: pl.DataFrame, rows: pl.DataFrame, step: int, ledger: Ledger) ->
     bounds = [
         edges.select(SYMBOL, SESSION, (pl.col(name) + shift).alias(EVENT_AT)) for name, shift in (("from", -width), ("to", width))
     ]
-    times = pl.concat([inside.select(SYMBOL, SESSION, EVENT_AT), *bounds]).unique().sort(SYMBOL, SESSION, EVENT_AT)
+    times = pl.concat([inside.select(SYMBOL, SESSION, EVENT_AT, _activity(ledger.terms).alias("size")), *bounds], how="diagonal")
+    times = times.sort(SYMBOL, SESSION, EVENT_AT, "size", nulls_last=True).unique(
+        [SYMBOL, SESSION, EVENT_AT], keep="first", maintain_order=True
+    )
     spans = ledger.state.series.select(SYMBOL, "first_at", "last_at")
     holes = (
-        times.with_columns(pl.col(EVENT_AT).shift().over(SYMBOL, SESSION).alias("before"))
+        times.with_columns(
+            pl.col(EVENT_AT).shift().over(SYMBOL, SESSION).alias("before"),
+            pl.mean_horizontal("size", pl.col("size").shift().over(SYMBOL, SESSION)).alias("around"),
+            pl.col("size").median().over(SYMBOL).alias("usual"),
+        )
         .drop_nulls("before")
         .join(spans, on=SYMBOL)
     )
@@ -294,5 +321,6 @@ def _gaps(short: pl.DataFrame, rows: pl.DataFrame, step: int, ledger: Ledger) ->
     )
     count = ((pl.col("after") - pl.col("before")).dt.total_minutes() // step) - 1
     return holes.filter(count > 0).select(
-        SYMBOL, (pl.col("before") + width).alias("start"), (pl.col("after") - width).alias("end"), count.alias("rows")
-    )
+        SYMBOL, (pl.col("before") + width).alias("start"), (pl.col("after") - width).alias("end"), count.alias("rows"),
+        (pl.col("around").median().over(SYMBOL) / pl.col("usual")).alias("busy"), pl.len().over(SYMBOL).alias("gaps"),
+    )  # fmt: skip

@@ -9,6 +9,7 @@ import polars as pl
 from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.absences import short_cells
 from workbench.quality.flags import REPORTED, cells_of
+from workbench.quality.measure import STRAY
 from workbench.quality.rules import NEGATIVE
 from workbench.quality.spans import ORDINAL, numbered_sessions
 
@@ -56,7 +57,8 @@ def _suspicious(ledger: Ledger) -> pl.DataFrame:
         return numbered_sessions(ledger, ledger.state.series[SYMBOL].drop_nulls()).select(SYMBOL, SESSION)
     cells = [cells_of(reported, ledger) for reported in REPORTED]
     cells += [_with_neighbours(ledger.lone.select(SYMBOL, SESSION), ledger), _rescaled(ledger), below]
-    cells.append(short_cells(ledger).select(SYMBOL, SESSION))
+    stray = ledger.cells([STRAY]).select(SYMBOL, SESSION).drop_nulls()
+    cells += [short_cells(ledger).select(SYMBOL, SESSION), _with_neighbours(stray, ledger)]
     return pl.concat(cells).unique().sort(SYMBOL, SESSION)
 
 

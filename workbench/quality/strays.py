@@ -45,7 +45,8 @@ def stray_sessions(ledger: Ledger, rows: pl.DataFrame) -> Iterator[Finding]:
     stray = ledger.cells([STRAY]).filter(pl.col(SYMBOL).is_in(rows[SYMBOL].unique().implode()))
     if stray.is_empty():
         return
-    told = _told(stray.select(SYMBOL, SESSION), ledger, rows)
+    theirs = rows.filter(pl.col(SYMBOL).is_in(stray[SYMBOL].unique().implode()))
+    told = _told(stray.select(SYMBOL, SESSION), ledger, theirs)
     numbered = numbered_sessions(ledger, stray[SYMBOL]).rename({ORDINAL: "position"})
     for kind in ("phantom_session", "calendar_error", "clock_shift"):
         placed = told.filter(pl.col("kind") == kind).join(numbered, on=[SYMBOL, SESSION], how="inner").sort(SYMBOL, SESSION)
@@ -97,9 +98,11 @@ def _told(stray: pl.DataFrame, ledger: Ledger, rows: pl.DataFrame) -> pl.DataFra
 
 
 def _copies(ledger: Ledger, rows: pl.DataFrame) -> pl.DataFrame:
-    """Say of each row whether it repeats the prices of the row before, and whether hardly anything was traded."""
-    prices = [pl.col(name).eq_missing(pl.col(name).shift()) for name in ledger.terms.prices]
+    """Say of each session whether it repeats the prices of the one before, and whether hardly anything was traded."""
     volume = ledger.terms.sizes[0] if ledger.terms.sizes else None
-    quiet = pl.lit(value=False) if volume is None else pl.col(volume).fill_null(0) < QUIET * pl.col(volume).median().over(SYMBOL)
-    same = pl.all_horizontal(prices) & (pl.col(SYMBOL) == pl.col(SYMBOL).shift())
-    return rows.select(SYMBOL, SESSION, same.alias("copied"), quiet.alias("quiet")).unique([SYMBOL, SESSION], keep="first")
+    size = pl.lit(1.0) if volume is None else pl.col(volume).fill_null(0).sum()
+    told = rows.group_by(SYMBOL, SESSION).agg(*(pl.col(name) for name in ledger.terms.prices), size.alias("size"))
+    day = told.sort(SYMBOL, SESSION)
+    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift().over(SYMBOL)) for name in ledger.terms.prices)
+    quiet = pl.col("size") < QUIET * pl.col("size").median().over(SYMBOL)
+    return day.select(SYMBOL, SESSION, same.alias("copied"), quiet.alias("quiet"))
