@@ -10,11 +10,11 @@ import pytest
 
 import workbench as wb
 from workbench.audit.report import ReportContent, render_report
-from workbench.figures.theme import score_text
 from workbench.lab.check import Checked
 from workbench.lab.report import write_check_report
 from workbench.model.errors import BadInput
 from workbench.model.findings import Finding, Severity
+from workbench.model.score import score_text
 
 HOSTILE = "</script><script>window.hacked = 1; alert(1)</script><img src=x onerror=alert(2)>"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]

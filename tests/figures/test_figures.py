@@ -13,10 +13,10 @@ from workbench.figures.context import around, finding_in_context
 from workbench.figures.prices import prices
 from workbench.figures.profile import columns, coverage, missing_map, returns_histogram
 from workbench.figures.score import dimensions, loss_map, waterfall
-from workbench.figures.theme import score_text
 from workbench.figures.trend import metric_trend, score_trend
 from workbench.model.findings import Finding, Hypothesis, Severity
 from workbench.model.names import Kind
+from workbench.model.score import score_text
 
 DAY = date(2024, 1, 2)
 BAR = pl.DataFrame({

@@ -1,15 +1,18 @@
 """A lab's dataset: what arrived is kept, what is read is right, and check and pipeline agree."""
 
 import gzip
-from datetime import date
+import math
+from datetime import UTC, date, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import workbench as wb
+from workbench.calendars import calendar
 from workbench.lab.lab import Lab
 from workbench.lab.layout import lay_out
+from workbench.model.checks import Verdict
 from workbench.model.errors import BadInput
 
 CONTRACT = """
@@ -141,3 +144,28 @@ def test_frames_of_all_kinds_can_be_checked(sample: Path) -> None:
     assert scores == {100}
     ibm = frame.filter(pl.col("Ticker") == "IBM").drop("Ticker").to_pandas().set_index("Date")
     assert wb.check(ibm).score.value == 100
+
+
+def test_another_source_of_a_contract_is_read_as_the_contract_says(tmp_path: Path) -> None:
+    """Its columns, its zone and what its stamps mark hold for the reference too, where that does not say otherwise."""
+    hours = calendar("XNYS").schedule(date(2024, 1, 2), date(2024, 1, 31))
+    ends = [
+        opens.astimezone(UTC) + timedelta(minutes=n + 1) for opens in hours["open_at"] for n in range(390)
+    ]  # stamped at the end of the bar, in UTC, and without saying so
+    price = [100 * math.exp(0.01 * math.sin(n / 50) + 0.0005 * ((n * 7919) % 13 - 6)) for n in range(len(ends))]
+    text = "when,px\n" + "\n".join(f"{at:%Y-%m-%d %H:%M:%S},{value:.4f}" for at, value in zip(ends, price, strict=True)) + "\n"
+    lay_out(tmp_path)
+    for folder in ("incoming", "reference"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "AAA.csv").write_text(text)
+    (tmp_path / "contracts" / "mine.toml").write_text(
+        'dataset = "mine"\nkind = "values"\nfrequency = "1m"\ncalendar = "XNYS"\ntimezone = "UTC"\nstamp = "end"\n'
+        '[columns]\ntime = "when"\nvalue = "px"\n'
+        '[[sources]]\nname = "vendor"\npath = "incoming/*.csv"\n'
+        '[[sources]]\nname = "other"\npath = "reference/*.csv"\nrole = "reference"\n'
+    )
+    data = wb.open(tmp_path)["mine"]
+    data.update()
+    check = next(c.result for c in data.score().score.checks if c.result.name == "reference_agreement")
+    assert (check.verdict, check.total) == (Verdict.PASS, len(ends))
+    assert check.metrics == {"covered": {"other": 1.0}, "conventions": []}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.figures.script import plotly_script
 from workbench.model.checks import Verdict
-from workbench.model.score import Band
+from workbench.model.findings import in_words
+from workbench.model.score import Band, score_text
 from workbench.monitor.alerts import alarms, band
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from fractions import Fraction
 
     import jinja2
     import plotly.graph_objects as go
@@ -43,8 +42,10 @@ class ReportContent:
 
     Attributes
     ----------
-    facts, provenance
-        Name and value, in the order they are shown.
+    facts, compared, provenance
+        Name and value, in the order they are shown; ``compared`` says how other sources and vintages stand to the data.
+    decided
+        What the contract decides about the findings, in words.
     figures
         Caption and figure; a figure says what it shows in ``layout.meta["alt"]``.
     changes
@@ -61,6 +62,8 @@ class ReportContent:
     incidents: tuple[Incident, ...] = ()
     explained: tuple[Explained, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    compared: tuple[tuple[str, str], ...] = ()
+    decided: str = ""
     figures: tuple[tuple[str, go.Figure], ...] = ()
     changes: tuple[str, ...] | None = None
     provenance: tuple[tuple[str, str], ...] = field(default=())
@@ -88,6 +91,7 @@ def render_report(content: ReportContent) -> str:
         sentence=SENTENCES[level],
         costly=sorted((c for c in checks if c.points_lost), key=lambda c: -c.points_lost),
         silent=[c for c in checks if c.result.verdict in (Verdict.NOT_APPLICABLE, Verdict.ERROR)],
+        partly=[c for c in checks if c.result.unjudged],
         passed=sum(c.result.verdict is Verdict.PASS for c in checks),
         findings=findings[:MOST_FINDINGS],
         below=alarms(content.score),
@@ -116,7 +120,14 @@ def _page() -> jinja2.Template:
     surroundings = jinja2.Environment(
         loader=jinja2.PackageLoader("workbench.audit", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    surroundings.filters |= {"short": _short, "values": _values, "long": _long, "cut": _cut, "count": _count, "moment": _moment}
+    surroundings.filters |= {
+        "short": _short,
+        "values": in_words,
+        "long": _long,
+        "cut": score_text,
+        "count": _count,
+        "moment": _moment,
+    }
     return surroundings.get_template("report.html.j2")
 
 
@@ -129,17 +140,6 @@ def _short(text: object, limit: int = LONGEST_CELL) -> str:
 
 def _long(text: object) -> str:
     return _short(text, LONGEST_TEXT)
-
-
-def _cut(value: Fraction) -> str:
-    """Return a score with one decimal, cut and not rounded: 84.96 is below 85 and must look it."""
-    return f"{math.floor(value * 10) / 10:.1f}"
-
-
-def _values(values: dict[str, object] | None) -> str:
-    if not values:
-        return ""
-    return ", ".join(f"{name} {value:,.6g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items())
 
 
 def _count(number: Any) -> str:

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.printing import echo_findings, echo_score, moment, print_json, printable
+from workbench.cli.printing import (
+    echo_comparisons,
+    echo_explained,
+    echo_findings,
+    echo_incidents,
+    echo_score,
+    moment,
+    print_json,
+    printable,
+)
 
 commands = typer.Typer()
 
@@ -33,6 +42,7 @@ def check(
     """Score market data without any set-up, and say what is wrong with it."""
     from workbench.lab.check import check as check_data
     from workbench.lab.contracts import read_contract
+    from workbench.lab.documents import comparisons
     from workbench.lab.report import write_check_report
 
     terms = None if contract is None else read_contract(contract)
@@ -54,7 +64,10 @@ def check(
     else:
         _describe(document["dataset"], checked.left_out)
         echo_score(document, "Score")
+        echo_comparisons(comparisons(document))
         echo_findings(document["findings"])
+        echo_incidents([incident["summary"] for incident in document["incidents"]])
+        echo_explained(document["explained"])
         if report is not None:
             typer.echo(f"\nReport: {report}")
     least = min_score if min_score is not None else checked.understood.contract.score.min_score

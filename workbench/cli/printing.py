@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,16 @@ import typer
 
 from workbench.model.checks import Dimension
 from workbench.model.errors import BadInput
+from workbench.model.findings import in_words
+from workbench.model.score import score_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 BAR = 24
 MOST_FINDINGS = 10
+DOUBT = 0.1
+"""How probable another explanation must be to be named."""
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -51,8 +56,7 @@ def printable(text: str, width: int = 40) -> str:
 
 def echo_score(document: dict[str, Any], title: str) -> None:
     """Print a score, its five dimensions, and what each check costs."""
-    shown = math.floor(document["score"] * 10) / 10  # 84.96 is below 85 and must not read as 85.0
-    typer.echo(f"\n{title}: {shown:.1f} of 100   (coverage {document['coverage']:.0%} of the checks)")
+    typer.echo(f"\n{title}: {score_text(document['score'])} of 100   (coverage {document['coverage']:.0%} of the checks)")
     for name in Dimension:
         dimension = document["dimensions"][name]
         if dimension["score"] is None:
@@ -60,14 +64,33 @@ def echo_score(document: dict[str, Any], title: str) -> None:
             continue
         full = int(dimension["score"] * BAR)
         bar = "█" * full + "░" * (BAR - full)
-        typer.echo(f"  {name:<13} {bar} {100 * dimension['score']:6.1f}   weighs {dimension['weight']:.0%}")
+        typer.echo(f"  {name:<13} {bar} {score_text(100 * dimension['score']):>6}   weighs {dimension['weight']:.0%}")
     checks = [check for dimension in document["dimensions"].values() for check in dimension["checks"] if check["points_lost"]]
     for check in sorted(checks, key=lambda c: -float(c["points_lost"])):
         counts = f"{check['failures']:,} of {check['total']:,} {check['unit']}"
         typer.echo(f"  -{check['points_lost']:6.2f}  {check['name']}: {printable(check.get('reason') or counts, 100)}")
-    for check in (check for dimension in document["dimensions"].values() for check in dimension["checks"]):
-        if "unjudged" in check:
-            typer.echo(f"  not judged  {check['name']}: {printable(check['unjudged'], 110)}")
+    _echo_unjudged([check for dimension in document["dimensions"].values() for check in dimension["checks"]])
+
+
+def _echo_unjudged(checks: Sequence[dict[str, Any]]) -> None:
+    """Print what could not be judged and why, checks with one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for check in checks:
+        silent = check.get("unjudged") or (check.get("reason") if check["verdict"] == "NOT_APPLICABLE" else None)
+        if silent:
+            reasons.setdefault(silent, []).append(check["name"])
+    for reason, names in reasons.items():
+        typer.echo(f"  not judged  {', '.join(names)}: {printable(reason, 110)}")
+
+
+def echo_comparisons(comparisons: Sequence[tuple[str, str]], most: int = 8) -> None:
+    """Print how other sources and vintages stand to the data."""
+    if comparisons:
+        typer.echo("\nCompared with")
+    for name, words in comparisons[:most]:
+        typer.echo(f"  {printable(name, 24):<24} {printable(words, 110)}")
+    if len(comparisons) > most:
+        typer.echo(f"  … and {len(comparisons) - most:,} more; --json has them all")
 
 
 def echo_checks(document: dict[str, Any]) -> None:
@@ -85,8 +108,8 @@ def echo_checks(document: dict[str, Any]) -> None:
 def echo_alarms(alarms: Sequence[dict[str, Any]], most: int = 5) -> None:
     """Print the symbols and sessions whose own score is below a threshold, worst first."""
     for alarm in alarms[:most]:
-        shown = math.floor(alarm["score"] * 10) / 10
-        typer.echo(f"  {alarm['level'].upper():<9} {alarm['what']} {printable(alarm['name'], 30)} on its own: {shown:.1f}")
+        whose = f"{alarm['what']} {printable(alarm['name'], 30)}"
+        typer.echo(f"  {alarm['level'].upper():<9} {whose} on its own: {score_text(alarm['score'])}")
     if len(alarms) > most:
         typer.echo(f"  … and {len(alarms) - most:,} more symbols and sessions below a threshold")
 
@@ -125,9 +148,27 @@ def echo_findings(findings: Sequence[dict[str, Any]], most: int = MOST_FINDINGS)
     typer.echo(f"\nFindings: {len(findings):,}" + (f", the worst {most}:" if len(findings) > most else ""))
     for f in findings[:most]:
         span = f["start"] if f["start"] == f["end"] else f"{f['start']} .. {f['end']}"
-        observed = ", ".join(f"{k}={v}" for k, v in (f["observed"] or {}).items()) if f["fields"] else ""
+        observed = in_words(f["observed"]) if f["fields"] else ""
         words = f"  {f['severity']:<8} {f['kind']:<20} {printable(f['symbol'], 20):<12} {span}  {printable(observed, 60)}"
         typer.echo(words.rstrip())
+        typer.echo(f"{'':11}{math.floor(f['confidence'] * 100) / 100:.2f}  {_why(f['hypotheses'])}")
+
+
+def _why(hypotheses: Sequence[dict[str, Any]]) -> str:
+    """Say what speaks for a finding, and what else it might be."""
+    if not hypotheses:
+        return ""
+    first, *others = hypotheses
+    rival = f"; or {others[0]['kind']} ({others[0]['probability']:.0%})" if others and others[0]["probability"] >= DOUBT else ""
+    return printable(first["evidence"], 110) + rival
+
+
+def echo_explained(explained: Sequence[dict[str, Any]]) -> None:
+    """Count what looks odd and is right, by kind."""
+    kinds = Counter(odd["kind"] for odd in explained)
+    if kinds:
+        counted = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in kinds.most_common())
+        typer.echo(f"\nLooks odd, is right: {counted} (--json and --report say why)")
 
 
 def echo_incidents(summaries: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ from workbench.cli.printing import (
     print_json,
     session_of,
 )
+from workbench.model.score import score_text
 
 if TYPE_CHECKING:
     from workbench.model.runs import StageRecord
@@ -101,7 +102,7 @@ def _progress(number: int, of: int, name: str, record: StageRecord | None) -> No
 def _tell(document: dict[str, Any]) -> None:
     echo_score(document, f"Score of {document['dataset']} up to session {document['session']}")
     if document["session_score"] is not None:
-        typer.echo(f"  this session alone: {document['session_score']:.1f}")
+        typer.echo(f"  this session alone: {score_text(document['session_score'])}")
     echo_findings(document["findings"])
     echo_alarms(document["alarms"])
     if document["alert"]:

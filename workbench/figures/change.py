@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.figures.theme import BLUE, INK, ORANGE, SLATE, blank, plain, say, score_text, words
+from workbench.figures.theme import BLUE, INK, ORANGE, SLATE, blank, plain, say, words
+from workbench.model.score import score_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

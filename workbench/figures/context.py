@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from workbench.figures.marks import local
 from workbench.figures.prices import Axes, prices
 from workbench.figures.theme import INK, MUTED, SEVERITY_COLOURS, SKY, SLATE, plain, short, words
 from workbench.model.names import EVENT_AT, SESSION, SYMBOL
@@ -84,11 +85,15 @@ def finding_in_context(
     )
     if other is not None and not rows.is_empty():
         figure.add_scatter(
-            x=[moment.isoformat() for moment in other[0]], y=list(other[1]), mode="lines", name="other source",
+            x=[_shown(moment, axes or Axes()) for moment in other[0]], y=list(other[1]), mode="lines", name="other source",
             line={"color": SKY, "width": 1.5, "dash": "dot"},
         )  # fmt: skip
     _draw_hypotheses(figure, finding)
     return figure
+
+
+def _shown(moment: Moment, axes: Axes) -> str:
+    return (local(moment, axes.timezone) if isinstance(moment, datetime) else moment).isoformat()
 
 
 def _alt(figure: go.Figure) -> str:

@@ -106,8 +106,7 @@ class _Place:
             return moment if self.timezone is None else self._opening(moment)
         if self.timezone is None:
             return moment.date()
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return aware.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None)
+        return local(moment, self.timezone)
 
     def _opening(self, session: date) -> datetime:
         """Return the first time seen in a session, or its midnight where nothing was."""
@@ -116,6 +115,12 @@ class _Place:
             seen: datetime = self.rows["at"][first]
             return seen
         return datetime.combine(session, datetime.min.time())
+
+
+def local(moment: datetime, timezone: str) -> datetime:
+    """Return what a wall clock shows at a moment (UTC where it has no zone)."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware.astimezone(ZoneInfo(timezone)).replace(tzinfo=None)
 
 
 def _real(values: dict[str, object] | None, field: str | None) -> float | None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from workbench.figures.buckets import periods
-from workbench.figures.theme import DIMENSION_COLOURS, INK, LOSS_SCALE, MUTED, SLATE, blank, plain, say, score_text, short, words
+from workbench.figures.theme import DIMENSION_COLOURS, INK, LOSS_SCALE, MUTED, SLATE, blank, plain, say, short, words
 from workbench.model.checks import Verdict
+from workbench.model.score import score_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

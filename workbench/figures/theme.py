@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from functools import cache
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 
 from workbench.model.checks import Dimension
 from workbench.model.findings import Severity
-
-if TYPE_CHECKING:
-    from fractions import Fraction
 
 Theme = Literal["light", "dark"]
 
@@ -135,18 +131,6 @@ def plain(text: object, limit: int = 40) -> str:
 def words(name: str) -> str:
     """Return a name such as ``missing_rate`` as a person reads it."""
     return plain(name.replace("_", " "), 48)
-
-
-def score_text(value: Fraction) -> str:
-    """Return a score with one decimal, cut and not rounded: below a threshold it must look so.
-
-    Examples
-    --------
-    >>> from fractions import Fraction
-    >>> score_text(Fraction(8496, 100)), score_text(Fraction(100))
-    ('84.9', '100.0')
-    """
-    return f"{math.floor(value * 10) / 10:.1f}"
 
 
 def number(value: object) -> str:

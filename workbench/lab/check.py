@@ -11,6 +11,7 @@ import polars as pl
 
 from workbench.figures.score import waterfall
 from workbench.ingest.files import read_paths
+from workbench.lab.beside import origins_of, rows_beside
 from workbench.lab.displays import findings_html, score_html
 from workbench.lab.documents import dataset_document, judgement_document
 from workbench.lab.judgement import Judgement, judge
@@ -19,7 +20,8 @@ from workbench.lab.results import Scored
 from workbench.lab.understanding import Understood, understand
 from workbench.model.contract import Reference
 from workbench.model.errors import BadInput
-from workbench.model.names import EVENT_AT, REASON
+from workbench.model.names import EVENT_AT
+from workbench.model.score import score_text
 from workbench.quality.ledger import Evidence
 from workbench.quality.passes import measured
 from workbench.quality.sources.opinion import compared
@@ -27,7 +29,7 @@ from workbench.quality.sources.vintages import restated
 from workbench.transform.corporate_actions import shows_every_split, unused_events, with_events
 from workbench.transform.event_tables import read_events
 from workbench.transform.formats import from_pandas, typed_table
-from workbench.transform.standardise import Origin, standardise
+from workbench.transform.standardise import standardise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +94,7 @@ class Checked:
         return score_html(self.score, self.title) + findings_html(self.findings)
 
     def __repr__(self) -> str:
-        return f"{self.title}: {float(self.score):.1f} of 100, {len(self.findings)} findings"
+        return f"{self.title}: {score_text(self.score.value)} of 100, {len(self.findings)} findings"
 
     def to_json(self) -> dict[str, Any]:
         """Return the document ``workbench check --json`` prints."""
@@ -190,10 +192,8 @@ def _references(reference: Checkable | Mapping[str, Checkable] | None) -> dict[s
 
 
 def _other(data: Checkable, seen: Understood) -> pl.DataFrame:
-    """Read another source as the data was read: the same calendar, and the same clock for stamps without one."""
-    arrived = standardise(_origins(_tables(data)[1]))
-    told = {"kind": arrived.kind, "frequency": arrived.frequency, "timezone": seen.timezone, "stamp": seen.contract.stamp}
-    return trusted_rows(understand(arrived, seen.contract.model_copy(update=told), seen.calendar))
+    """Read another source as the data was read."""
+    return rows_beside(_tables(data)[1], seen.contract.model_copy(update={"timezone": seen.timezone}), seen.calendar)
 
 
 def judged_rows(
@@ -230,26 +230,14 @@ def judged_rows(
     return judge(evidence, lambda cells: frame.join(cells, on=cells.columns, how="semi", nulls_equal=True))
 
 
-def trusted_rows(understood: Understood) -> pl.DataFrame:
-    """Return the rows that are not in quarantine."""
-    return understood.frame.filter(pl.col(REASON).is_null())
-
-
 def _understood(tables: Sequence[RawTable], contract: Contract | None, calendar: str | None) -> Understood:
     arrived = standardise(
-        _origins(tables),
+        origins_of(tables),
         columns=contract.columns if contract else None,
         kind=contract.kind if contract else None,
         frequency=contract.frequency if contract else None,
     )
     return understand(arrived, contract, calendar)
-
-
-def _origins(tables: Sequence[RawTable]) -> list[Origin]:
-    first_rows = [0]
-    for table in tables:
-        first_rows.append(first_rows[-1] + len(table.frame))
-    return [Origin(table, first_row=first) for table, first in zip(tables, first_rows, strict=False)]
 
 
 def _paths(data: Checkable) -> tuple[Path, ...]:

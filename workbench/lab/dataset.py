@@ -12,6 +12,7 @@ import polars as pl
 from workbench.calendars import Calendar, calendar
 from workbench.ingest.files import read_paths
 from workbench.lab.arrivals import receive, source_files
+from workbench.lab.beside import rows_beside
 from workbench.lab.displays import frame_html
 from workbench.lab.history import History, rebuild
 from workbench.lab.judgement import Judgement, against_its_past, judge, judged_by_states
@@ -22,19 +23,18 @@ from workbench.lab.results import Arrivals, Findings, Profile, Rows, RunReport, 
 from workbench.lab.run_report import write_run_report
 from workbench.lab.snapshots import Snapshot, snapshot
 from workbench.lab.states import Gathered, gather
-from workbench.lab.understanding import calendars_of, understand
+from workbench.lab.understanding import calendars_of
 from workbench.lake import TableRef, receipts, scan, version_of
 from workbench.lake.run_history import read_runs
 from workbench.model.contract import Reference
 from workbench.model.errors import BadInput
-from workbench.model.names import EVENT_AT, PRICES, REASON, SESSION, SYMBOL
+from workbench.model.names import EVENT_AT, PRICES, SESSION, SYMBOL
 from workbench.quality.ledger import Evidence
 from workbench.quality.profile import column_profile, log_returns, missing_by_month, symbol_profile
 from workbench.quality.sources.opinion import Opinion, compared
 from workbench.quality.timetables import terms_of
 from workbench.transform.corporate_actions import adjusted_by_events, with_events
 from workbench.transform.event_tables import read_events
-from workbench.transform.standardise import Origin, standardise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -240,9 +240,7 @@ class Dataset:
     def _reference_rows(self, path: str) -> pl.DataFrame:
         """Read another source of the same data: its trusted rows, on their place in time."""
         files = sorted(self.root.glob(path)) if any(c in path for c in "*?[") else [self.root / path]
-        origins = [Origin(table) for table in read_paths(files)]
-        arrived = standardise(origins, kind=self.contract.kind, frequency=self.contract.frequency)
-        return understand(arrived, None, self.contract.calendar).frame.filter(pl.col(REASON).is_null())
+        return rows_beside(read_paths(files), self.contract, self.contract.calendar)
 
     def judge(self, *, findings: bool = True, **which: Any) -> Judgement:
         """Check, score and (if asked for) find; ``which`` is as for :meth:`gather`.

@@ -5,6 +5,9 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from workbench.model.findings import in_words
+from workbench.model.score import score_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -53,14 +56,16 @@ def score_html(score: Score, title: str) -> str:
     rows = "".join(
         _bar(d.dimension.value, None if d.score is None else float(d.score), float(d.weight)) for d in score.dimensions
     )
-    number = f"<span style='font-size:30px;font-weight:700'>{float(score):.1f}</span> <span style='opacity:.65'>of 100</span>"
+    number = (
+        f"<span style='font-size:30px;font-weight:700'>{score_text(score.value)}</span> <span style='opacity:.65'>of 100</span>"
+    )
     return titled(
         title, number, f"<table style='font-size:12px'>{rows}</table>", note=f"coverage {float(score.coverage):.0%} of the checks"
     )
 
 
 def _bar(name: str, value: float | None, weight: float) -> str:
-    shown = "n/a" if value is None else f"{100 * value:.1f}"
+    shown = "n/a" if value is None else score_text(100 * value)
     full = 0 if value is None else round(160 * value)
     inner = f"<div style='background:#0072B2;width:{full}px;height:9px'></div>"
     bar = f"<div style='background:rgba(128,128,128,.25);width:160px;height:9px'>{inner}</div>"
@@ -73,12 +78,17 @@ def findings_html(findings: Sequence[Finding]) -> str:
     if not findings:
         return titled("Findings", note="nothing wrong was found")
     rows = [
-        (f.severity.value, f.kind, f.symbol, f.start, f.end, f.rows, _values(f.observed) if f.fields else None, f.confidence)
+        (
+            f.severity.value,
+            f.kind,
+            f.symbol,
+            f.start,
+            f.end,
+            f.rows,
+            in_words(f.observed) or None if f.fields else None,
+            f.confidence,
+        )
         for f in findings[:MOST_ROWS]
     ]
     header = ("severity", "kind", "symbol", "start", "end", "rows", "observed", "confidence")
     return titled("Findings", table(header, rows), note=f"{len(findings):,} findings, worst first")
-
-
-def _values(observed: dict[str, object] | None) -> str | None:
-    return None if observed is None else ", ".join(f"{name} {value}" for name, value in observed.items())

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from workbench.lab.judgement import against_its_past
+from workbench.model.decisions import Action
 from workbench.model.names import SESSION, SYMBOL
 from workbench.monitor.alerts import alarms, band
 from workbench.quality.measure import PLACEHOLDER
 from workbench.review.policies import decide
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from workbench.calendars import Calendar
     from workbench.lab.judgement import Judgement
@@ -147,6 +149,7 @@ def finding_document(finding: Finding, contract: Contract | None = None) -> dict
         "confidence": finding.confidence,
         "observed": plain(finding.observed),
         "proposed": plain(finding.proposed),
+        "proposed_by": None if finding.proposed is None else "reference" if finding.by_reference else "data",
         "hypotheses": [{"kind": h.kind, "probability": h.probability, "evidence": h.evidence} for h in finding.hypotheses],
         "incident": finding.incident,
         "provisional": finding.provisional,
@@ -167,6 +170,29 @@ def _incident(incident: Incident) -> dict[str, Any]:
 
 def _explained(odd: Explained) -> dict[str, Any]:
     return {"kind": odd.kind, "symbol": odd.symbol, "start": iso(odd.start), "end": iso(odd.end), "reason": odd.reason}
+
+
+def comparisons(document: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Say how other sources and an earlier vintage stand to the data, from the checks that compared; name and words."""
+    metrics = {check["name"]: check.get("metrics", {}) for d in document["dimensions"].values() for check in d["checks"]}
+    agreement, vintage = metrics["reference_agreement"], metrics["vintage_stability"]
+    told = [(name, f"has {share:.1%} of the rows") for name, share in agreement.get("covered", {}).items()]
+    for name, words in (("correlation", "of returns"), ("rmse", "of prices, relative")):
+        values = metrics[f"reference_{name}"].get(name, {})
+        if values:
+            worst = (min if name == "correlation" else max)(values, key=lambda symbol: values[symbol])
+            told.append((name, f"{values[worst]:.6f} {words}" + (f", worst in {worst}" if len(values) > 1 else "")))
+    told += [("by convention", text) for text in agreement.get("conventions", [])]
+    return (*told, *([("earlier vintage", f"shares {vintage['shared']:,} rows")] if vintage.get("shared") else []))
+
+
+def decided(findings: Sequence[Finding], contract: Contract) -> str:
+    """Say how many findings the contract decides about, and how many wait for a person."""
+    made = [decide(finding, contract) for finding in findings]
+    settled = Counter(decision.action.value for decision in made if decision.action is not Action.REVIEW)
+    words = [f"{count:,} to {action.replace('_', ' ')}" for action, count in sorted(settled.items())]
+    waiting = len(made) - settled.total()
+    return "; ".join([*words, f"{waiting:,} wait for a person"]) if words else ""
 
 
 def session_score(judgement: Judgement, session: date) -> float | None:

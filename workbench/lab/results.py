@@ -15,6 +15,7 @@ from workbench.figures.score import dimensions, loss_map, waterfall
 from workbench.lab.displays import findings_html, frame_html, score_html, table, titled
 from workbench.lab.documents import finding_document, plain, quality_record, score_document
 from workbench.model.errors import BadInput, did_you_mean
+from workbench.model.score import score_text
 from workbench.quality.attribution import BYS, By, attribution
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class Scored:
         return score_html(self.score, self.title)
 
     def __repr__(self) -> str:
-        return f"{self.title}: {float(self):.1f} of 100, coverage {float(self.score.coverage):.0%}"
+        return f"{self.title}: {score_text(self.score.value)} of 100, coverage {float(self.score.coverage):.0%}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from workbench.model.checks import Dimension
 from workbench.model.decisions import Action
 from workbench.model.errors import BadInput, did_you_mean
+from workbench.model.findings import FINDING_KINDS
 from workbench.model.names import EVENT_AT, SYMBOL, Kind, fields_of
 from workbench.model.score import MISSION_WEIGHTS, Thresholds
 
@@ -81,10 +82,18 @@ class Reference(_Part):
     max_rmse: Annotated[float, Field(gt=0)] = 0.01
 
 
+def _known_kind(name: str) -> str:
+    if name != "*" and name not in FINDING_KINDS:
+        raise ValueError(
+            f"expected '*' or a kind of finding such as {', '.join(FINDING_KINDS[:4])}{did_you_mean(name, FINDING_KINDS)}"
+        )
+    return name
+
+
 class FindingPolicy(_Part):
     """What is decided about findings of a kind (``*``: of any), from a confidence on, without a person."""
 
-    kind: str
+    kind: Annotated[str, AfterValidator(_known_kind)]
     action: Action
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.95
 

@@ -6,8 +6,18 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from hashlib import blake2b
+from typing import Final
 
 Moment = date | datetime
+
+FINDING_KINDS: Final = (
+    "bad_tick", "unit_switch", "unadjusted_split", "partial_split", "double_split", "dividend_adjustment", "event_error",
+    "stale", "non_positive", "missing_value", "out_of_range", "ohlc_order", "zero_volume_move", "volume_unit", "precision",
+    "duplicate_key", "conflicting_duplicate", "out_of_order", "missing_session", "missing_bar", "phantom_session",
+    "calendar_error", "clock_shift", "ticker_reuse", "delisting_hole", "truncated", "partial_bar", "revision",
+    "vendor_disagreement", "crossed_quote", "wide_spread", "off_quote_trade", "schema_drift", "score_drift",
+)  # fmt: skip
+"""What may be wrong; contracts and scripts go by these words."""
 
 
 class Severity(StrEnum):
@@ -47,6 +57,8 @@ class Finding:
         Rows that are wrong, or that are missing.
     observed, proposed
         Field -> value at the worst row of the span; None where there is none.
+    by_reference
+        Whether it is another source that says what is proposed.
     provisional
         Whether rows that are still to come decide: the last bar is judged for good once the next is there.
     """
@@ -63,6 +75,7 @@ class Finding:
     proposed: dict[str, object] | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
     incident: str | None = None
+    by_reference: bool = False
     provisional: bool = False
 
     @property
@@ -96,6 +109,25 @@ class Explained:
     start: Moment
     end: Moment
     reason: str
+
+
+def in_words(values: dict[str, object] | None) -> str:
+    """Put field -> value in words, the same wherever they are read.
+
+    Examples
+    --------
+    >>> in_words({"low": 24.860000000000003, "volume": 65290000.0, "close": None})
+    'low 24.86, volume 65,290,000, close none'
+    """
+    return ", ".join(f"{name} {_number(value)}" for name, value in (values or {}).items())
+
+
+def _number(value: object) -> str:
+    if value is None:
+        return "none"
+    if not isinstance(value, float):
+        return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.8g}"
 
 
 def _identity(*parts: object) -> str:

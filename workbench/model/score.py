@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -28,6 +29,17 @@ class Band(StrEnum):
     MEDIUM = "medium"
     HIGH = "high"
     CRITICAL = "critical"
+
+
+def score_text(points: float | Fraction) -> str:
+    """Return points with one decimal, cut and not rounded: below a threshold they must look so.
+
+    Examples
+    --------
+    >>> score_text(Fraction(8496, 100)), score_text(100 * 0.57)  # the latter is a hair below 57
+    ('84.9', '57.0')
+    """
+    return f"{math.floor(round(float(points) * 10, 6)) / 10:.1f}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def find(ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame]) -> Found:
     found += [*_stale(ledger), *_shifted(ledger), *(one for one in told if isinstance(one, Finding))]
     explained += [one for one in told if isinstance(one, Explained)]
     found += [*_disorder(ledger), *_unreadable_times(ledger), *_columns_gone(ledger), *ends_early(ledger), *still_forming(ledger)]
-    marked, incidents = _gather(_by_cause(found), ledger)
+    marked, incidents = _gather(_told_once(_by_cause(found)), ledger)
     return Found(
         worst_first(marked),
         incidents,
@@ -115,6 +115,15 @@ def _by_cause(found: list[Finding]) -> list[Finding]:
         return f.kind == "missing_bar" and any(symbol == f.symbol and a <= _day(f.start) <= b for symbol, a, b in shifted)
 
     return [f for f in found if not is_caused(f)]
+
+
+def _told_once(found: list[Finding]) -> list[Finding]:
+    """Make one of findings that are the same, with the rows of all: of two live bars of one session, say."""
+    same: dict[str, Finding] = {}
+    for finding in found:
+        other = same.get(finding.id)
+        same[finding.id] = finding if other is None else replace(other, rows=other.rows + finding.rows)
+    return list(same.values())
 
 
 def with_sources(found: Found, ledger: Ledger, evaluated: set[str]) -> Found:

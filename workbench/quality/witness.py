@@ -80,5 +80,9 @@ def _confirmed(finding: Finding, opinion: Opinion) -> Finding:
     claims = (Hypothesis(finding.kind, round(1 - sum(h.probability for h in rivals), 4), text), *rivals)
     value = opinion.agreed(finding.symbol, finding.start, finding.fields) if finding.rows == 1 else None
     return replace(
-        finding, confidence=max(finding.confidence, claims[0].probability), hypotheses=claims, proposed=value or finding.proposed
+        finding,
+        confidence=max(finding.confidence, claims[0].probability),
+        hypotheses=claims,
+        proposed=value or finding.proposed,
+        by_reference=value is not None,
     )

@@ -21,8 +21,13 @@ def decide(finding: Finding, contract: Contract) -> Decision:
     ----------
     finding : Finding
     contract : Contract
-        The first of its policies that fits decides. A policy that would take a value decides nothing where there is
-        none to take, and no policy decides about a finding that is provisional.
+        The first of its policies that fits decides. A policy that would take a value asks for one, for one that another
+        source says where it takes the reference's, and for as much confidence that it is this data that is wrong; no
+        policy decides about a finding that is provisional.
+
+    Notes
+    -----
+    What is decided is said, and nothing is done: rows change where decisions are applied.
     """
     for policy in contract.policies.findings:
         if _fits(policy, finding):
@@ -38,4 +43,7 @@ def decide(finding: Finding, contract: Contract) -> Decision:
 def _fits(policy: FindingPolicy, finding: Finding) -> bool:
     if policy.kind not in (finding.kind, "*") or finding.confidence < policy.min_confidence or finding.provisional:
         return False
-    return policy.action not in (Action.TAKE_PROPOSED, Action.TAKE_REFERENCE) or finding.proposed is not None
+    if policy.action not in (Action.TAKE_PROPOSED, Action.TAKE_REFERENCE):
+        return True
+    sure = not finding.hypotheses or finding.hypotheses[0].probability >= policy.min_confidence
+    return sure and finding.proposed is not None and (finding.by_reference or policy.action is Action.TAKE_PROPOSED)

@@ -11,8 +11,6 @@ from workbench.model.findings import Hypothesis, Severity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workbench.model.findings import Explained
-
 FAULTS: Final = frozenset(
     ["bad_tick", "unit_switch", "unadjusted_split", "partial_split", "double_split", "dividend_adjustment", "stale",
      "volume_unit", "precision", "ticker_reuse", "wide_spread", "off_quote_trade", "partial_bar", "event_error"]
@@ -75,14 +73,6 @@ class Suspicion:
     def is_legitimate(self) -> bool:
         """Whether nothing is wrong after all."""
         return self.kind not in FAULTS
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """All that detectors have to say of one track."""
-
-    suspicions: tuple[Suspicion, ...]
-    explained: tuple[Explained, ...] = ()
 
 
 def competing(*claims: tuple[str, float, str]) -> tuple[Hypothesis, ...]:

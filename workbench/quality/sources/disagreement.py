@@ -251,10 +251,11 @@ def _finding(
         ("reference_wrong", 0.0, _told_of_others(cells[field], worst, others, field, wrong)),
     )
     severity = Severity.HIGH if wrong >= SUSPECTED else Severity.LOW if wrong <= 1 - SUSPECTED else Severity.MEDIUM
+    proposed = _proposed(cells, fields, place, worst) if wrong > 0.5 else None
     return Finding(
         "vendor_disagreement", symbol, moments[first], moments[last], len(place), severity, DISAGREE, fields,
         observed={f: rows[f][worst] for f in fields}, hypotheses=claims,
-        proposed=_proposed(cells, fields, place, worst) if wrong > 0.5 else None,
+        proposed=proposed, by_reference=proposed is not None,
     )  # fmt: skip
 
 

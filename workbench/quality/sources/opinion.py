@@ -87,6 +87,15 @@ class Opinion:
             return 0.0
         return 1 - sum(int(one.is_doubted[low:high].sum()) for one in told) / known
 
+    def said(self, symbol: str, field: str, start: Moment, end: Moment) -> tuple[list[Moment], list[float | None]] | None:
+        """Return what the other sources say of a stretch, on the data's scale; None where they say nothing of it."""
+        moments, cells = self.by_symbol.get(symbol, ([], {}))
+        low, high = bisect_left(moments, start), bisect_right(moments, end)
+        if field not in cells or low >= high:
+            return None
+        values = cells[field].agreed[low:high]
+        return moments[low:high], [float(value) if np.isfinite(value) else None for value in values]
+
     def agreed(self, symbol: str, when: Moment, fields: tuple[str, ...]) -> dict[str, object] | None:
         """Return what the other sources say of one row, on the data's scale."""
         moments, cells = self.by_symbol.get(symbol, ([], {}))
