@@ -124,3 +124,29 @@ def test_a_promised_column_that_is_gone_is_a_finding(year: pl.DataFrame) -> None
     promised = parse_contract('dataset = "x"\ncalendar = "XNYS"\n[[sources]]\nname = "v"\npath = "x"\n', origin="x.toml")
     (found,) = wb.check(year.drop("open"), contract=promised).findings
     assert (found.kind, found.fields) == ("schema_drift", ("open",))
+
+
+def sunk(year: pl.DataFrame) -> pl.DataFrame:
+    """Return the year with a day on which the price went below zero, and the next that came back from there."""
+    row = pl.int_range(pl.len())
+    falls, rises = row == 100, row == 101
+    return year.with_columns(
+        open=pl.when(rises).then(-14.1).otherwise("open"),
+        low=pl.when(falls).then(-40.32).when(rises).then(-16.74).otherwise("low"),
+        close=pl.when(falls).then(-37.63).otherwise("close"),
+    )
+
+
+@pytest.mark.parametrize("columns", [("open", "high", "low", "close", "volume"), ("close",)])
+def test_a_price_that_traded_below_zero_is_explained(year: pl.DataFrame, columns: tuple[str, ...]) -> None:
+    checked = wb.check(sunk(year).select("symbol", "date", *columns), calendar="XNYS")
+    assert [e.kind for e in checked.judgement.explained] == ["negative_price"]
+    assert "non_positive" not in {f.kind for f in checked.findings}
+
+
+@pytest.mark.parametrize("wrong", [-1.0, -99.0, "mirrored"])
+def test_a_flipped_sign_and_a_marker_are_wrong(year: pl.DataFrame, wrong: float | str) -> None:
+    low = -pl.col("close") if wrong == "mirrored" else pl.lit(wrong)
+    close = pl.when(pl.int_range(pl.len()) == 100).then(low).otherwise("close")
+    checked = wb.check(year.select("symbol", "date", close.alias("close")), calendar="XNYS")
+    assert [f.kind for f in checked.findings] == ["non_positive"]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MOST_FITS = 200
 FEW_SESSIONS = 30
 BARE = "unnamed"
+MIRRORED = 1.25
+"""Within such a factor of a neighbour's price, a price below zero is that price with its sign flipped."""
 ONE_OFFSET = timedelta(days=100)
 """No zone changes its clock and back within so few days, but for Ramadan in Morocco, which has no exchange here."""
 
@@ -134,7 +136,26 @@ def understand(
 
 def _bare_contract(arrived: Arrived) -> Contract:
     """Promise only what the rows show: a lone value may be a rate or a spread, and those go below zero."""
-    return Contract(dataset=BARE, kind=arrived.kind, frequency=arrived.frequency, allow_non_positive=arrived.kind is Kind.VALUES)
+    low = arrived.kind is Kind.VALUES or _fell_below_zero(arrived)
+    return Contract(dataset=BARE, kind=arrived.kind, frequency=arrived.frequency, allow_non_positive=low)
+
+
+def _fell_below_zero(arrived: Arrived) -> bool:
+    """Whether what is below zero was traded there, as oil was in April 2020.
+
+    A sign that was flipped is the mirror of its neighbours, a marker of no value is a whole number, and a bad tick
+    sits in one field of its bar.
+    """
+    prices = [name for name in PRICES[arrived.kind] if name in arrived.fields]
+    if arrived.kind is not Kind.BARS or "close" not in prices:
+        return False
+    close = pl.col("close")
+    is_low = pl.sum_horizontal(pl.col(name) < 0 for name in prices)
+    near = [(close.abs() / close.shift(step).over(SYMBOL)).is_between(1 / MIRRORED, MIRRORED) for step in (-1, 1)]
+    is_wrong = (close < 0) & (pl.any_horizontal(*near).fill_null(value=False) | (close == close.round()))
+    is_traded = (is_low >= min(2, len(prices))) & ~is_wrong
+    below = arrived.frame.lazy().select(is_low=is_low > 0, is_traded=is_traded).filter("is_low").collect()
+    return len(below) > 0 and bool(below["is_traded"].all())
 
 
 def _with_prices(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
