@@ -29,7 +29,7 @@ from workbench.quality.passes import measured_chunks
 from workbench.quality.timetables import terms_of
 
 FIELDS: Final = ("open", "high", "low", "close", "volume")
-NEEDED: Final = ("polars", "numpy", "workbench.quality.passes", "workbench.lab.judgement")
+NEEDED: Final = ("polars", "numpy", "workbench.quality.passes", "workbench.lab.check")
 
 
 def fold(table: Path) -> float:

@@ -15,7 +15,7 @@ from workbench.model.names import EVENT_AT, PRICES, RECEIPT, ROW, SESSION, SYMBO
 from workbench.quality.timetables import terms_of
 from workbench.transform.frequency import DAILY_OR_SLOWER, step_minutes
 from workbench.transform.stamps import stamps_mark_ends
-from workbench.transform.standardise import OFFSET, STAMP, Arrived, place
+from workbench.transform.standardise import OFFSET, STAMP, Arrived, heads_of_runs, place
 from workbench.transform.structure import mark_quarantine, newest_of_each_key, sort_rows
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def understand(
     notes = list(arrived.inferred)
     if contract is None:
         notes += [f"kind {arrived.kind}", f"frequency {arrived.frequency}"]
-    symbols = arrived.frame[SYMBOL].drop_nulls().unique().sort().to_list()
+    symbols = heads_of_runs(arrived.frame[SYMBOL]).drop_nulls().unique().sort().to_list()
     if arrived.frequency in DAILY_OR_SLOWER:
         calendars = _daily_calendars(arrived, symbols, declared)
         zones = _zones(calendars, settled)
@@ -114,13 +114,13 @@ def understand(
         fits = _intraday_calendars(arrived, symbols, declared)
         calendars = {symbol: fit[0] for symbol, fit in fits.items()}
         zones = {symbol: settled.timezone or fit[1] for symbol, fit in fits.items()}
-        frame = _place_moments(arrived, calendars, zones)
+        frame = _place_moments(arrived, symbols, calendars, zones)
         if contract is None and _stamps_mark_ends(frame, calendars, arrived.frequency):
             settled = settled.model_copy(update={"stamp": "end"})
-            frame = _place_moments(arrived, calendars, zones, stamp="end")
+            frame = _place_moments(arrived, symbols, calendars, zones, stamp="end")
             notes.append("stamps mark the end of a bar")
         elif settled.stamp == "end":
-            frame = _place_moments(arrived, calendars, zones, stamp="end")
+            frame = _place_moments(arrived, symbols, calendars, zones, stamp="end")
     names = Counter(c.name for c in calendars.values())
     if declared is None and names:
         notes.append("calendar " + ", ".join(names))
@@ -281,14 +281,16 @@ def _calendars_of_moments(moments: pl.DataFrame, *, is_zoned: bool) -> dict[str,
     return {symbol: (fit.calendar, fit.timezone) for symbol, fit in fits.items() if fit}
 
 
-def _place_moments(arrived: Arrived, calendars: dict[str, Calendar], zones: dict[str, str], stamp: str = "start") -> pl.DataFrame:
+def _place_moments(
+    arrived: Arrived, symbols: list[str], calendars: dict[str, Calendar], zones: dict[str, str], stamp: str = "start"
+) -> pl.DataFrame:
     zone, names = _zone_expr(zones)
     placed = place(arrived, zone=zone, zones=names)
     step = step_minutes(arrived.frequency) or 0
     shift = timedelta(minutes=step) if stamp == "end" else timedelta(0)
     placed = placed.with_columns((pl.col(EVENT_AT) - shift).alias("begins_at"))
     by_name = {c.name: c for c in calendars.values()}
-    if len(by_name) == 1 and len(zones) >= placed[SYMBOL].drop_nulls().n_unique():
+    if len(by_name) == 1 and len(zones) >= len(symbols):
         return _with_session(placed, next(iter(by_name.values())))
     name = pl.col(SYMBOL).replace_strict({s: c.name for s, c in calendars.items()}, default="", return_dtype=pl.String)
     parts = placed.with_columns(name.alias("calendar")).partition_by("calendar", as_dict=True, maintain_order=True)

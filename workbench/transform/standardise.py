@@ -142,7 +142,7 @@ def _standard(origin: Origin, columns: ColumnMap, kind: Kind) -> pl.DataFrame:
         wide = [_wide_part(frame, when, symbol, source, kind, table.decimal) for symbol, source in columns.fields.items()]
         long = pl.concat(wide)
     else:
-        symbol = pl.lit(table.label) if columns.symbol is None else _text(columns.symbol)
+        symbol = pl.lit(table.label) if columns.symbol is None else _symbols(table.frame[columns.symbol])
         long = frame.select(symbol.alias(SYMBOL), *when, *_numbers(frame, sources, table.decimal))
     return long.with_columns(pl.lit(origin.receipt).alias(RECEIPT))
 
@@ -165,9 +165,19 @@ def _wide_part(frame: pl.DataFrame, when: list[pl.Expr], symbol: str, source: st
     return part.slice(first, end - first)
 
 
-def _text(source: str) -> pl.Expr:
-    text = pl.col(source).cast(pl.String).str.strip_chars()
-    return pl.when(text != "").then(text)
+def _symbols(cells: pl.Series) -> pl.Series:
+    """Return symbols without blanks around them, null where nothing is left; most columns need no such care."""
+    text = cells.cast(pl.String)
+    some = heads_of_runs(text)
+    if not (some.str.strip_chars().ne_missing(some) | (some == "")).any():
+        return text
+    stripped = text.str.strip_chars()
+    return stripped.set(stripped == "", None)
+
+
+def heads_of_runs(cells: pl.Series) -> pl.Series:
+    """Return the first cell of each run of equal ones: few where rows are sorted, and every value is among them."""
+    return cells.rle().struct.field("value")
 
 
 def _stamps(frame: pl.DataFrame, time: tuple[str, ...]) -> Stamps:
@@ -213,10 +223,9 @@ def _only_goes_on(frame: pl.DataFrame) -> bool:
     offsets = frame[OFFSET]
     if frame[STAMP].null_count() or frame[SYMBOL].null_count() or offsets.null_count() or offsets.min() != offsets.max():
         return False
-    same = frame[SYMBOL] == frame[SYMBOL].shift()
     steps = frame[STAMP].to_physical().diff()
-    runs = len(frame) - int(same.sum())
-    return not bool(((steps < 0) & same).any()) and runs == frame[SYMBOL].n_unique()
+    runs = heads_of_runs(frame[SYMBOL])
+    return runs.is_unique().all() and not ((steps < 0) & (frame[SYMBOL] == frame[SYMBOL].shift())).any()
 
 
 def _on_local_days(frame: pl.DataFrame) -> pl.DataFrame:
