@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +22,28 @@ else:
     # A busy machine must not turn a law into a matter of milliseconds, nor a run into a lottery.
     hypothesis.settings.register_profile("workbench", deadline=None, derandomize=True, print_blob=True)
     hypothesis.settings.load_profile("workbench")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_processes() -> Iterator[Path]:
+    """Keep the warm processes that tests start to themselves, and end them with the tests."""
+    with tempfile.TemporaryDirectory(prefix="wb-", ignore_cleanup_errors=True) as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder)
+        for pid in processes_naming(folder):
+            os.kill(pid, signal.SIGKILL)
+
+
+def processes_naming(text: str) -> list[int]:
+    """Return the processes in whose command line a text occurs."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if text.encode() in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -69,6 +69,12 @@ def records(notebook: Notebook | Path) -> dict[str, Any]:
     return found
 
 
+def kernel_of(notebook: Notebook | Path) -> str:
+    """Say where the kernel that executed a notebook came from: ``warm`` (forked) or ``cold`` (started for it)."""
+    noted = _opened(notebook).get("metadata", {}).get("workbench", {})
+    return "warm" if noted.get("kernel") == "warm" else "cold"
+
+
 def _opened(notebook: Notebook | Path) -> Notebook:
     return read_notebook(notebook) if isinstance(notebook, Path) else notebook
 

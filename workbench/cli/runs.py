@@ -67,6 +67,7 @@ def run(
     session: Annotated[str, typer.Option("--session", help="A date, or 'last' for the newest that arrived.")] = "last",
     now: Annotated[str | None, typer.Option("--now", help="Judge timeliness at this moment; the clock's by default.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Run even if nothing has changed since the last time.")] = False,
+    cold: Annotated[bool, typer.Option("--cold", help="Start an ordinary kernel for each notebook.")] = False,
     lab: LabFolder = Path(),
     json: Json = False,
 ) -> None:
@@ -79,7 +80,7 @@ def run(
     data = opened[dataset]
     day = session_of(session, lambda: data.last_session)
     typer.echo(f"{dataset}: session {day}", err=True)
-    ran = run_daily(opened, data, day, now=moment(now, "--now"), force=force, progress=_progress)
+    ran = run_daily(opened, data, day, now=moment(now, "--now"), force=force, cold=cold, progress=_progress)
     if not ran.is_new:
         typer.echo(f"nothing has changed since run {ran.manifest.id}: not run again (--force runs it anyway)", err=True)
     require_done(ran)

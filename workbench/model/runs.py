@@ -26,6 +26,8 @@ class StageRecord:
         File name within the run's folder; its hash is ``sha256``.
     error
         Cell and cause in one line, where the stage failed.
+    kernel
+        ``warm`` (forked from a process that had the imports done) or ``cold``.
     measured
         What the notebook recorded of itself, name -> JSON value.
     """
@@ -36,6 +38,7 @@ class StageRecord:
     notebook: str | None = None
     sha256: str | None = None
     error: str | None = None
+    kernel: str | None = None
     measured: dict[str, Any] = field(default_factory=dict)
 
 

@@ -61,6 +61,7 @@ def run_daily(
     *,
     now: datetime | None = None,
     force: bool = False,
+    cold: bool = False,
     progress: Progress | None = None,
 ) -> Ran:
     """Execute the stages for one session.
@@ -74,6 +75,8 @@ def run_daily(
         UTC; the moment timeliness is judged at; the clock's where it is not given.
     force : bool
         Run even if nothing it depends on has changed.
+    cold : bool
+        Start an ordinary kernel for each notebook, rather than fork them from a warm process.
     progress : callable, optional
 
     Returns
@@ -94,7 +97,7 @@ def run_daily(
         refuse_wrong_parameters(lab.stages / f"{name}.ipynb", plan.parameters)
     plan.folder.mkdir(parents=True, exist_ok=True)
     before = _versions(dataset)
-    stages = _execute_all(lab, plan, progress)
+    stages = _execute_all(lab, plan, progress, cold=cold)
     manifest = _manifest(plan, stages, before, _versions(dataset))
     write_manifest(plan.folder, manifest)
     keep_run(dataset.lake, manifest)
@@ -156,7 +159,7 @@ def _versions(dataset: Dataset) -> dict[str, int | None]:
     return {str(table): version_of(dataset.lake, table) for table in tables}
 
 
-def _execute_all(lab: Lab, plan: Plan, progress: Progress | None) -> tuple[StageRecord, ...]:
+def _execute_all(lab: Lab, plan: Plan, progress: Progress | None, *, cold: bool) -> tuple[StageRecord, ...]:
     """Execute stage after stage; the first that fails is the last that runs."""
     done: list[StageRecord] = []
     for number, name in enumerate(STAGES, start=1):
@@ -166,7 +169,8 @@ def _execute_all(lab: Lab, plan: Plan, progress: Progress | None) -> tuple[Stage
         if progress:
             progress(number, len(STAGES), name, None)
         notebook = lab.stages / f"{name}.ipynb"
-        done.append(execute(Execution(notebook, plan.folder / notebook.name, plan.parameters, lab.settings.kernel, lab.root)))
+        output, kernel = plan.folder / notebook.name, lab.settings.kernel
+        done.append(execute(Execution(notebook, output, plan.parameters, kernel, lab.root, is_cold=cold)))
         if progress:
             progress(number, len(STAGES), name, done[-1])
     return tuple(done)

@@ -6,9 +6,9 @@ import sys
 import time
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from workbench.audit.notebooks import declared_parameters, failed_cell, records
+from workbench.audit.notebooks import declared_parameters, failed_cell, kernel_of, records
 from workbench.model.errors import BadInput, did_you_mean
 from workbench.model.runs import Outcome, StageRecord
 
@@ -18,16 +18,26 @@ if TYPE_CHECKING:
 
     from traitlets.config import Config
 
+ENGINE: Final = "workbench"
+"""papermill's name for the engine of warm kernels (``warm/engine.py``), as ``pyproject.toml`` registers it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What to execute, where to keep it, and in which kernel."""
+    """What to execute, where to keep it, and in which kernel.
+
+    Attributes
+    ----------
+    is_cold
+        Start a kernel of its own from nothing, rather than have a warm process fork one.
+    """
 
     notebook: Path
     output: Path
     parameters: Mapping[str, Any]
     kernel: str
     folder: Path
+    is_cold: bool = False
 
 
 def refuse_wrong_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
@@ -74,6 +84,7 @@ def execute(execution: Execution) -> StageRecord:
             parameters=dict(execution.parameters),
             kernel_name=execution.kernel,
             cwd=str(execution.folder),
+            engine_name=None if execution.is_cold else ENGINE,
             progress_bar=False,
             request_save_on_cell_execute=False,
             config=_kernel_config(),
@@ -93,6 +104,7 @@ def execute(execution: Execution) -> StageRecord:
         notebook=execution.output.name,
         sha256=sha256(execution.output.read_bytes()).hexdigest(),
         error=error,
+        kernel=kernel_of(execution.output),
         measured=records(execution.output),
     )
 
