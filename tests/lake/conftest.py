@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 
-from workbench.lake import Lake, Lineage
+from workbench.lake import Lake, Lineage, commits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,12 @@ RECEIPT = "0123456789abcdef"
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake").create()
+
+
+@pytest.fixture
+def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let writers come between, as other software does that knows no lock of ours."""
+    monkeypatch.setattr(commits, "alone", lambda *_: nullcontext())
 
 
 @pytest.fixture

@@ -133,6 +133,7 @@ def test_large_tables_are_compacted_some_partitions_at_a_time(
     assert_frame_equal(leaves(lake, TABLE, leaf_by=LeafBy.MONTH), before)
 
 
+@pytest.mark.usefixtures("no_lock")
 def test_a_commit_in_between_is_neither_lost_nor_undone(
     daily: Callable[[PartitionBy], Lake], bars: Bars, lineage: Lineage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

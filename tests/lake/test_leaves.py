@@ -163,6 +163,7 @@ def test_a_commit_lists_what_it_touched_and_no_more(lake: Lake, put: Callable[..
     assert leaves(lake, TABLE, leaf_by=LeafBy.MONTH)["leaf"].to_list() == [date(2024, 1, 1)]
 
 
+@pytest.mark.usefixtures("no_lock")
 def test_a_rival_in_the_same_month_is_in_the_hash(lake: Lake, put: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
     """What is hashed is what the commit is planned on: a retry hashes anew."""
     put(DAYS[4], leaf_by=LeafBy.MONTH)

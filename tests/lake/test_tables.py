@@ -289,6 +289,7 @@ def test_writers_at_once_neither_lose_nor_double(lake: Lake, bars: Bars, lineage
     assert_files_sorted(lake)
 
 
+@pytest.mark.usefixtures("no_lock")
 def test_a_commit_in_between_makes_the_plan_anew(
     lake: Lake, bars: Bars, lineage: Lineage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,6 +312,7 @@ def test_a_commit_in_between_makes_the_plan_anew(
     assert history(lake, TABLE).height == 3
 
 
+@pytest.mark.usefixtures("no_lock")
 def test_endless_rivals_end_in_a_clear_error(lake: Lake, bars: Bars, lineage: Lineage, monkeypatch: pytest.MonkeyPatch) -> None:
     day = date(2024, 1, 2)
     put = {"sessions": (day, day), "partition_by": PartitionBy.TIME, "lineage": lineage}

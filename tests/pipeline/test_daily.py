@@ -29,7 +29,9 @@ def test_a_run_leaves_notebooks_manifest_and_report_and_is_not_done_twice(lab: L
     assert ran.manifest.outcome is Outcome.DONE
     assert ran.is_new
     assert ran.folder.is_relative_to(lab.root / "data" / "metadata" / "runs" / "2013" / "03" / "01")
-    assert sorted(p.name for p in ran.folder.iterdir()) == sorted([*(f"{s}.ipynb" for s in STAGES), "report.html", "run.json"])
+    assert sorted(p.name for p in ran.folder.iterdir()) == sorted(
+        [*(f"{s}.ipynb" for s in STAGES), "lineage.ndjson", "report.html", "run.json"]
+    )
     document = json.loads((ran.folder / "run.json").read_text())
     assert document["score"]["score"] == 100
     assert document["score"]["dimensions"]["timeliness"]["score"] == 1

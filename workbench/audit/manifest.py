@@ -70,10 +70,11 @@ def _cleaned(value: Any) -> Any:
         if len(value) == 2 and isinstance(value[0], str) and value[1] is not None and _is_secret(value[0]):
             return [value[0], HIDDEN]
         return [_cleaned(part) for part in value]
-    return _text_without_secrets(value) if isinstance(value, str) else value
+    return scrubbed(value) if isinstance(value, str) else value
 
 
-def _text_without_secrets(text: str) -> str:
+def scrubbed(text: str) -> str:
+    """Return text in which nothing can be read that opens a door: the user's part of URLs, secrets in queries and headers."""
     text = _IN_URL.sub(f"{HIDDEN}@", text)
     text = _IN_QUERY.sub(rf"\g<1>{HIDDEN}", text)
     return _IN_HEADER.sub(rf"\g<1> {HIDDEN}", text)
@@ -121,15 +122,15 @@ def _document(manifest: RunManifest) -> dict[str, Any]:
         fields[name] = dict(sorted(fields[name].items()))
     document = {"schema": SCHEMA, **_as_json(fields)}
     # Anything else a run says about itself (an error, a measured value) may quote a URL.
-    return {key: value if key in ("id", "schema") else _scrubbed(value) for key, value in document.items()}
+    return {key: value if key in ("id", "schema") else _all_scrubbed(value) for key, value in document.items()}
 
 
-def _scrubbed(value: Any) -> Any:
+def _all_scrubbed(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _scrubbed(part) for key, part in value.items()}
+        return {key: _all_scrubbed(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_scrubbed(part) for part in value]
-    return _text_without_secrets(value) if isinstance(value, str) else value
+        return [_all_scrubbed(part) for part in value]
+    return scrubbed(value) if isinstance(value, str) else value
 
 
 def _as_json(value: Any) -> Any:

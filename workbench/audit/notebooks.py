@@ -14,6 +14,8 @@ from workbench.model.errors import BadInput
 Notebook = Mapping[str, Any]
 
 MIME = "application/vnd.workbench.record+json"
+RESOURCES = "application/vnd.workbench.resources+json"
+"""Beside each recorded value: what the process had used by then."""
 PARAMETERS = "parameters"
 # Cells that papermill puts in: they are not part of the notebook a person wrote.
 _PUT_IN = frozenset({"injected-parameters", "papermill-error-cell-tag"})
@@ -67,6 +69,14 @@ def records(notebook: Notebook | Path) -> dict[str, Any]:
             if isinstance(payload, dict) and isinstance(payload.get("name"), str):
                 found[payload["name"]] = _bare(payload.get("value"))
     return found
+
+
+def resources_of(notebook: Notebook | Path) -> dict[str, float]:
+    """Return what a notebook's process had used when it last recorded something; nothing if it never did."""
+    outputs = (output for cell in _opened(notebook)["cells"] for output in cell.get("outputs", []))
+    told = [output.get("data", {}).get(RESOURCES) for output in outputs]
+    last: dict[str, float] = next((used for used in reversed(told) if isinstance(used, dict)), {})
+    return dict(last)
 
 
 def kernel_of(notebook: Notebook | Path) -> str:

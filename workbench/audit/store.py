@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from workbench.audit.manifest import FILE_NAME, read_manifest
 from workbench.model.errors import BadInput, LakeBroken
+from workbench.model.runs import Outcome
 
 if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
-    from workbench.model.runs import Outcome, RunManifest
+    from workbench.model.runs import RunManifest
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -28,7 +29,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """Every run that can be read, oldest first, and every manifest that cannot."""
+    """Every run that has ended and can be read, oldest first, and every manifest that cannot."""
 
     runs: tuple[RunManifest, ...]
     damaged: tuple[Damage, ...]
@@ -58,12 +59,12 @@ def run_folder(metadata: Path, run_id: str, day: date) -> Path:
     return metadata / "runs" / f"{day:%Y}" / f"{day:%m}" / f"{day:%d}" / run_id
 
 
-def shelf(metadata: Path, dataset: str | None = None) -> Shelf:
+def shelf(metadata: Path, dataset: str | None = None, *, unfinished: bool = False) -> Shelf:
     """Read every manifest, in order of start and then identifier.
 
     Notes
     -----
-    A folder without a manifest is a run that has not ended and is passed over. One that is
+    A run that has not ended is passed over unless ``unfinished`` ones are asked for. One that is
     damaged is returned as such, whatever dataset was asked for, and hides none of the others.
     """
     read: list[RunManifest] = []
@@ -73,13 +74,32 @@ def shelf(metadata: Path, dataset: str | None = None) -> Shelf:
             read.append(read_manifest(path))
         except LakeBroken as error:
             damaged.append(Damage(path, str(error)))
-    wanted = (run for run in read if dataset is None or run.dataset == dataset)
+    ended = (run for run in read if unfinished or run.outcome is not Outcome.UNFINISHED)
+    wanted = (run for run in ended if dataset is None or run.dataset == dataset)
     return Shelf(tuple(sorted(wanted, key=lambda run: (run.started_at, run.id))), tuple(damaged))
 
 
 def runs(metadata: Path, dataset: str | None = None) -> list[RunManifest]:
     """Return the runs that can be read, newest last; :func:`shelf` also says which cannot."""
     return list(shelf(metadata, dataset).runs)
+
+
+def find_run(metadata: Path, run_id: str) -> RunManifest:
+    """Return a run by its id, ended or not.
+
+    Raises
+    ------
+    BadInput
+        There is none.
+    LakeBroken
+        Its manifest cannot be read.
+    """
+    found = (
+        next((metadata / "runs").glob(f"[0-9]*/[0-9]*/[0-9]*/{run_id}/{FILE_NAME}"), None) if _RUN_ID.fullmatch(run_id) else None
+    )
+    if found is None:
+        raise BadInput(f"no run {run_id[:60]!r} is kept here; `workbench run` names its run when it ends")
+    return read_manifest(found)
 
 
 def latest(metadata: Path, dataset: str, *, before: datetime | None = None, outcome: Outcome | None = None) -> RunManifest | None:

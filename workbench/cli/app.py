@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from workbench import __version__
-from workbench.cli import checking, labs, runs
+from workbench.cli import backfilling, checking, labs, runs
 from workbench.model.errors import WorkbenchError
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="workbench",
@@ -20,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (checking, labs, runs):
+for family in (checking, labs, runs, backfilling):
     app.add_typer(family.commands)
 
 
@@ -48,7 +50,9 @@ def main(arguments: list[str] | None = None) -> None:
         app(args=[word for word in given if word != "--debug"], prog_name="workbench")
     except WorkbenchError as error:
         _fail(str(error), error.exit_status, debug=debug)
-    except KeyboardInterrupt:
+    except SystemExit as end:  # typer's own way to tell of Ctrl-C
+        if end.code != INTERRUPTED:
+            raise
         _fail("interrupted; nothing half-done was published", 3, debug=False)
     except Exception as error:  # noqa: BLE001 (the last line of defence: one line, status 3)
         _fail(f"unexpected {type(error).__name__}: {error}; run again with --debug for the traceback", 3, debug=debug)

@@ -68,19 +68,25 @@ def run(
     now: Annotated[str | None, typer.Option("--now", help="Judge timeliness at this moment; the clock's by default.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Run even if nothing has changed since the last time.")] = False,
     cold: Annotated[bool, typer.Option("--cold", help="Start an ordinary kernel for each notebook.")] = False,
+    resume: Annotated[str | None, typer.Option("--resume", help="Go on with this run, behind its last good stage.")] = None,
     lab: LabFolder = Path(),
     json: Json = False,
 ) -> None:
     """Execute the daily pipeline for one session: five notebooks, a score, a report."""
     from workbench.lab.lab import open_lab
+    from workbench.pipeline.daily import resume as resumed
     from workbench.pipeline.daily import run_daily
     from workbench.pipeline.summary import require_done, run_document
 
     opened = open_lab(lab)
     data = opened[dataset]
-    day = session_of(session, lambda: data.last_session)
-    typer.echo(f"{dataset}: session {day}", err=True)
-    ran = run_daily(opened, data, day, now=moment(now, "--now"), force=force, cold=cold, progress=_progress)
+    common: Any = {"cold": cold, "progress": _progress, "waiting": _waiting}
+    if resume:
+        ran = resumed(opened, resume, dataset=dataset, **common)
+    else:
+        day = session_of(session, lambda: data.last_session)
+        typer.echo(f"{dataset}: session {day}", err=True)
+        ran = run_daily(opened, data, day, now=moment(now, "--now"), force=force, **common)
     if not ran.is_new:
         typer.echo(f"nothing has changed since run {ran.manifest.id}: not run again (--force runs it anyway)", err=True)
     require_done(ran)
@@ -91,6 +97,10 @@ def run(
         _tell(document)
     if document["score"] < data.contract.score.min_score:
         raise typer.Exit(1)
+
+
+def _waiting() -> None:
+    typer.echo("another process runs this session: waiting for it", err=True)
 
 
 def _progress(number: int, of: int, name: str, record: StageRecord | None) -> None:

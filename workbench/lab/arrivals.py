@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.ingest.files import read_payload
-from workbench.lake import publish
+from workbench.lake import find_receipt, publish
 from workbench.model.errors import BadInput
 from workbench.model.names import SYMBOL
 from workbench.model.receipts import Receipt
@@ -34,7 +34,6 @@ class Arrival:
 
     receipt: Receipt
     is_new: bool
-    unreadable_cells: int
 
 
 def source_files(root: Path, contract: Contract, session: date | None) -> list[tuple[str, Path]]:
@@ -99,6 +98,8 @@ def standard_rows(origins: Sequence[Origin], contract: Contract) -> Arrived:
 def _receive(lake: Lake, contract: Contract, source: str, path: Path, received_at: datetime) -> Arrival:
     payload = read_payload(path)
     digest = sha256(payload).hexdigest()
+    if (known := find_receipt(lake, contract.dataset, digest)) is not None:
+        return Arrival(known, is_new=False)
     arrived = standard_rows(read_arrived(payload, name=path.name, receipt=digest[:16]), contract)
     days = arrived.frame[STAMP].drop_nulls().dt.date()
     if days.is_empty():
@@ -117,9 +118,9 @@ def _receive(lake: Lake, contract: Contract, source: str, path: Path, received_a
         first=_day(days.min()),
         last=_day(days.max()),
         out_of_order=arrived.out_of_order,
+        unreadable_cells=_unreadable(arrived),
     )
-    recorded, is_new = publish(lake, payload, receipt)
-    return Arrival(recorded, is_new, _unreadable(arrived))
+    return Arrival(*publish(lake, payload, receipt))
 
 
 def _day(value: Any) -> date | None:

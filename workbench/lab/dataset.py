@@ -186,13 +186,17 @@ class Dataset:
             False: timeliness is not judged, whatever the moment.
         """
         moment = (now or as_of) if timely else None
-        snap = snapshot(self.lake, self.contract, as_of)
+        last_seen = _day(end)
+        snap = snapshot(self.lake, self.contract, as_of).until(last_seen)
         first, last = snap.span
         until = max(last, moment.date()) if moment else last
         calendars, symbols_there = self._calendars(snap)
         terms = terms_of(self.contract, snap.fields, calendars, (first, until), symbols_there)
-        gathered = gather(snap, terms, start=_day(start), end=_day(end), symbols=symbols, fresh=fresh)
-        arrived = [r for r in receipts(self.lake, self.name) if as_of is None or r.received_at <= as_of]
+        gathered = gather(snap, terms, start=_day(start), end=last_seen, symbols=symbols, fresh=fresh)
+        arrived = [
+            r for r in receipts(self.lake, self.name)
+            if (as_of is None or r.received_at <= as_of) and (last_seen is None or r.first is None or r.first <= last_seen)
+        ]  # fmt: skip
         disorder: dict[str, int] = {}
         for receipt in arrived:
             for symbol, count in receipt.out_of_order.items():

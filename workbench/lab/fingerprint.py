@@ -34,6 +34,7 @@ def code_fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
+@cache
 def environment() -> dict[str, str]:
     """Return the versions of the interpreter and of the libraries that decide results."""
     found = {"python": platform.python_version(), "platform": f"{sys.platform}-{platform.machine()}"}

@@ -130,10 +130,14 @@ def keep_run(lake: Lake, manifest: RunManifest) -> int | None:
     int or None
         The table's new version; None where the run was there.
     """
-    dataset = manifest.dataset
+    return keep_runs(lake, manifest.dataset, [manifest])
+
+
+def keep_runs(lake: Lake, dataset: str, manifests: Sequence[RunManifest]) -> int | None:
+    """Add runs to the history of a dataset, as :func:`keep_run` adds one."""
     if version_of(lake, history_table(dataset)) is None:
-        return append_runs(lake, dataset, rows_of([*runs(lake.zone(Zone.METADATA), dataset), manifest]))
-    return append_runs(lake, dataset, rows_of([manifest]))
+        return append_runs(lake, dataset, rows_of([*runs(lake.zone(Zone.METADATA), dataset), *manifests]))
+    return append_runs(lake, dataset, rows_of(manifests))
 
 
 def rebuild(lake: Lake, dataset: str) -> int:

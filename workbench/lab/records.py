@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, Final
 
-from workbench.audit.notebooks import MIME
+from workbench.audit.notebooks import MIME, RESOURCES
 from workbench.lab.documents import plain
+
+MAXRSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
 
 
 def record(name: str, value: Any) -> None:
@@ -21,4 +24,14 @@ def record(name: str, value: Any) -> None:
     from IPython.display import display
 
     payload = {"name": name, "value": plain(value)}
-    display({MIME: payload, "text/plain": f"recorded: {name}"}, raw=True)
+    display({MIME: payload, RESOURCES: resources(), "text/plain": f"recorded: {name}"}, raw=True)
+
+
+def resources() -> dict[str, float]:
+    """Return what this process has used so far: ``cpu_seconds``, ``peak_bytes``; nothing where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return {}
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {"cpu_seconds": round(used.ru_utime + used.ru_stime, 3), "peak_bytes": float(used.ru_maxrss * MAXRSS_UNIT)}

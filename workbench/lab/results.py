@@ -238,7 +238,7 @@ class Arrivals:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the receipts as JSON values."""
-        return [{**asdict(a.receipt), "is_new": a.is_new, "unreadable_cells": a.unreadable_cells} for a in self.items]
+        return [{**asdict(a.receipt), "is_new": a.is_new} for a in self.items]
 
     def to_polars(self) -> pl.DataFrame:
         """Return one row a receipt."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +35,8 @@ class Snapshot:
         ``leaf, key`` (a hash of what the leaf holds in both tables), ``has_quarantine``; sorted by leaf.
     fields
         The numeric standard columns of the table.
+    end
+        The last session to be seen; None: all.
     """
 
     lake: Lake
@@ -43,6 +45,13 @@ class Snapshot:
     quarantine: int | None
     leaves: pl.DataFrame
     fields: tuple[str, ...]
+    end: date | None = None
+
+    def until(self, end: date | None) -> Snapshot:
+        """Return the same without what lies behind a session: what is said of the past is not to move with the days after it."""
+        if end is None:
+            return self
+        return replace(self, leaves=self.leaves.filter((pl.col(LEAF) <= end).fill_null(value=True)), end=end)
 
     @property
     def span(self) -> tuple[date, date]:
@@ -51,7 +60,8 @@ class Snapshot:
         first, last = days.min(), days.max()
         if not isinstance(first, date) or not isinstance(last, date):
             return EPOCH, EPOCH
-        return first, last if leaf_by(self.contract) is LeafBy.SESSION else month_end(last)
+        last = last if leaf_by(self.contract) is LeafBy.SESSION else month_end(last)
+        return first, last if self.end is None else min(last, self.end)
 
     def rows(self, cells: pl.DataFrame | None = None, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Read rows of both tables, with ``quarantine_reason``.
@@ -76,6 +86,8 @@ class Snapshot:
             there if columns is None else [n for n in dict.fromkeys([SYMBOL, EVENT_AT, SESSION, REASON, *columns]) if n in there]
         )
         rows = rows.select(name for name in wanted if name != RAW_TEXT)
+        if self.end is not None:
+            rows = rows.filter((pl.col(SESSION) <= self.end).fill_null(value=True))
         if cells is None:
             return rows.collect()
         keyed = rows.with_columns(leaf_of(leaf_by(self.contract)).alias(LEAF)) if LEAF in cells.columns else rows

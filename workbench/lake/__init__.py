@@ -6,7 +6,7 @@ from workbench.lake.findings import FindingStore
 from workbench.lake.leaf_hash import LeafBy, content_hashes, leaf_of
 from workbench.lake.leaves import leaves
 from workbench.lake.lineage import Lineage
-from workbench.lake.raw import publish, read_raw, receipts
+from workbench.lake.raw import find_receipt, publish, read_raw, receipts
 from workbench.lake.reading import scan
 from workbench.lake.states import StateStore
 from workbench.lake.tables import replace_receipts, replace_sessions
@@ -26,6 +26,7 @@ __all__ = [
     "compact",
     "content_hashes",
     "file_chunks",
+    "find_receipt",
     "history",
     "leaf_of",
     "leaves",

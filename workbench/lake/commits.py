@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, overload
 
+from workbench.lake.locks import alone
 from workbench.lake.versions import find_table, version_of
 from workbench.model.errors import WorkbenchError
 
@@ -62,7 +63,7 @@ def committed(lake: Lake, table: TableRef, plan: Callable[[DeltaTable | None], W
 @overload
 def committed(lake: Lake, table: TableRef, plan: Callable[[DeltaTable | None], Write | None]) -> int | None: ...
 def committed(lake: Lake, table: TableRef, plan: Callable[[DeltaTable | None], Write | None]) -> int | None:
-    """Plan and write until no other writer came between.
+    """Plan and write, one writer of a table at a time, until no other writer came between.
 
     Parameters
     ----------
@@ -82,6 +83,12 @@ def committed(lake: Lake, table: TableRef, plan: Callable[[DeltaTable | None], W
     WorkbenchError
         The write failed, or other writers kept committing to the same table.
     """
+    with alone(lake, f"write {table}"):
+        return _committed(lake, table, plan)
+
+
+def _committed(lake: Lake, table: TableRef, plan: Callable[[DeltaTable | None], Write | None]) -> int | None:
+    """Plan and write; writers that know no lock of ours (other software, another machine) may still come between."""
     from deltalake.exceptions import DeltaError
 
     for attempt in range(ATTEMPTS):

@@ -9,6 +9,7 @@ import os
 import tempfile
 from dataclasses import replace
 from datetime import UTC
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -56,7 +57,7 @@ def publish(lake: Lake, payload: bytes, receipt: Receipt) -> tuple[Receipt, bool
     gets the other's receipt.
     """
     _require_same(payload, receipt)
-    if earlier := _find(lake, receipt):
+    if earlier := find_receipt(lake, receipt.dataset, receipt.sha256):
         return earlier, False
     text = receipt_json(receipt)  # refuses before anything is made
     folder = _folder(receipt)
@@ -124,12 +125,18 @@ def _require_same(payload: bytes, receipt: Receipt) -> None:
         )
 
 
-def _find(lake: Lake, receipt: Receipt) -> Receipt | None:
-    """Return the receipt of the same bytes for the same dataset, from whichever source and day."""
-    pattern = f"*/{checked_name(receipt.dataset)}/*/*/*/{receipt.id}-*{RECEIPT_SUFFIX}"
+def find_receipt(lake: Lake, dataset: str, digest: str) -> Receipt | None:
+    """Return the receipt of bytes with this SHA-256 for a dataset, from whichever source and day.
+
+    Raises
+    ------
+    LakeBroken
+        Other bytes go by the same id.
+    """
+    pattern = f"*/{checked_name(dataset)}/*/*/*/{digest[:16]}-*{RECEIPT_SUFFIX}"
     found = min((_load(path) for path in lake.zone(Zone.RAW).glob(pattern)), key=lambda r: r.received_at, default=None)
-    if found and found.sha256 != receipt.sha256:
-        raise LakeBroken(f"{found.path}: two different files share the id {receipt.id}; rename neither, report this")
+    if found and found.sha256 != digest:
+        raise LakeBroken(f"{found.path}: two different files share the id {found.id}; rename neither, report this")
     return found
 
 
@@ -149,6 +156,12 @@ def _receipt_path(target: Path) -> Path:
 
 
 def _load(path: Path) -> Receipt:
+    return _parsed(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=65_536)
+def _parsed(path: Path, _modified: int) -> Receipt:
+    """Read a receipt once: it is written once, for good."""
     return parse_receipt(path.read_text("utf-8"), origin=str(path))
 
 

@@ -38,6 +38,7 @@ def receipt_json(receipt: Receipt) -> str:
             "first": receipt.first.isoformat() if receipt.first else None,
             "last": receipt.last.isoformat() if receipt.last else None,
             "out_of_order": receipt.out_of_order,
+            "unreadable_cells": receipt.unreadable_cells,
         },
         indent=1,
     )

@@ -30,6 +30,18 @@ class StageFailed(WorkbenchError):
     exit_status = 3
 
 
+class Transient(WorkbenchError):
+    """Something that may pass by itself: a time-out, a limit, a source or a kernel that is away for the moment."""
+
+    exit_status = 3
+
+
+class SystemFailure(WorkbenchError):
+    """Memory, disk or permissions: going on would only make it worse."""
+
+    exit_status = 3
+
+
 class LakeBroken(WorkbenchError):
     """Something the lake recorded is not there, or is not what was recorded."""
 

@@ -23,6 +23,8 @@ class Receipt:
     out_of_order
         Symbol -> rows whose time lies before the row that arrived ahead of them. A file that
         runs backwards throughout is a convention, not a disorder, and counts nothing.
+    unreadable_cells
+        Cells whose text is no number.
     """
 
     id: str
@@ -38,3 +40,4 @@ class Receipt:
     first: date | None
     last: date | None
     out_of_order: dict[str, int] = field(default_factory=dict)
+    unreadable_cells: int = 0

@@ -14,6 +14,8 @@ class Outcome(StrEnum):
     DONE = "done"
     FAILED = "failed"
     NOT_RUN = "not_run"
+    UNFINISHED = "unfinished"
+    """Begun and not ended: going on, or stopped from outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,12 @@ class StageRecord:
         File name within the run's folder; its hash is ``sha256``.
     error
         Cell and cause in one line, where the stage failed.
+    category
+        What kind of failure it was (``workbench.model.failures.Category``).
+    retries
+        How often it was tried before.
+    resources
+        ``cpu_seconds`` and ``peak_bytes`` of its process.
     kernel
         ``warm`` (forked from a process that had the imports done) or ``cold``.
     measured
@@ -38,6 +46,9 @@ class StageRecord:
     notebook: str | None = None
     sha256: str | None = None
     error: str | None = None
+    category: str | None = None
+    retries: int = 0
+    resources: dict[str, float] = field(default_factory=dict)
     kernel: str | None = None
     measured: dict[str, Any] = field(default_factory=dict)
 

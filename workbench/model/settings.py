@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import tomllib
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.model.errors import BadInput, did_you_mean
 
 
+class Retries(BaseModel):
+    """How often what may pass by itself is tried, and how long is waited in between: twice as long each time, and a bit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    attempts: int = Field(3, ge=1, le=100)
+    first_wait_seconds: float = Field(1.0, ge=0)
+    longest_wait_seconds: float = Field(60.0, ge=0)
+
+
 class Settings(BaseModel):
-    """Where a lab keeps things, relative to its root."""
+    """Where a lab keeps things, relative to its root, and how patient its pipelines are.
+
+    Attributes
+    ----------
+    stage_timeout_seconds
+        A cell that takes longer is given up, and its kernel ended.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -18,6 +34,8 @@ class Settings(BaseModel):
     contracts: str = "contracts"
     notebooks: str = "notebooks"
     kernel: str = "python3"
+    stage_timeout_seconds: int = Field(3600, ge=1)
+    retries: Retries = Retries()
 
 
 def parse_settings(text: str, *, origin: str) -> Settings:

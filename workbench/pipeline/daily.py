@@ -1,27 +1,34 @@
-"""The daily run: five notebooks in order, once for the same inputs, with a manifest of what they saw and made."""
+"""The daily run: five stages in order, once for the same inputs, with a manifest of what they saw and made.
+
+The manifest is written after every stage, so that a run that is stopped can be taken up where it was.
+"""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workbench.audit.manifest import without_secrets, write_manifest
-from workbench.audit.store import run_folder, runs
-from workbench.ingest.files import read_payload
-from workbench.lab.arrivals import source_files
-from workbench.lab.contracts import contract_fingerprint
-from workbench.lab.fingerprint import code_fingerprint, environment
+from workbench.audit.store import find_run, run_folder, runs
+from workbench.ingest.retrying import tried
+from workbench.lab.fingerprint import environment
 from workbench.lab.history import keep_run
-from workbench.lake import TableRef, Zone, receipts, version_of
+from workbench.lake import TableRef, Zone, version_of
+from workbench.lake.locks import alone
+from workbench.model.errors import BadInput
+from workbench.model.failures import Category
 from workbench.model.runs import Outcome, RunManifest, StageRecord
-from workbench.pipeline.notebook import Execution, execute, refuse_wrong_parameters
-from workbench.pipeline.stages import STAGES
+from workbench.pipeline.lineage import note_lineage
+from workbench.pipeline.notebook import refuse_wrong_parameters
+from workbench.pipeline.planning import Execute, Plan, is_done, plan_again, plan_run
+from workbench.pipeline.stages import LOADING, STAGES, in_notebooks
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
 
     from workbench.lab.dataset import Dataset
@@ -32,17 +39,17 @@ Progress = Callable[[int, int, str, StageRecord | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run will do, decided before anything is done."""
+class Begun:
+    """A run on its way: what it is to do, what it has done, and the tables' versions before it."""
 
-    id: str
-    dataset: str
-    session: date
-    now: datetime
-    started_at: datetime
-    parameters: dict[str, Any]
-    inputs: dict[str, Any]
-    folder: Path
+    plan: Plan
+    before: dict[str, int | None]
+    done: tuple[StageRecord, ...] = ()
+
+    @property
+    def failed(self) -> StageRecord | None:
+        """The stage that failed, if one has."""
+        return next((stage for stage in self.done if stage.outcome is Outcome.FAILED), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class Ran:
     is_new: bool
 
 
-def run_daily(
+def run_daily(  # noqa: PLR0913 (what a run may be asked for)
     lab: Lab,
     dataset: Dataset,
     session: date,
@@ -63,8 +70,9 @@ def run_daily(
     force: bool = False,
     cold: bool = False,
     progress: Progress | None = None,
+    waiting: Callable[[], None] | None = None,
 ) -> Ran:
-    """Execute the stages for one session.
+    """Execute the stages for one session, as notebooks.
 
     Parameters
     ----------
@@ -78,6 +86,8 @@ def run_daily(
     cold : bool
         Start an ordinary kernel for each notebook, rather than fork them from a warm process.
     progress : callable, optional
+    waiting : callable, optional
+        Called where another process runs the same session, which is waited for.
 
     Returns
     -------
@@ -87,112 +97,135 @@ def run_daily(
     ------
     BadInput
         A stage notebook is missing or does not declare the parameters; nothing has run then.
+    Transient
+        Another process runs the same session, and goes on and on.
     """
-    plan = plan_run(lab, dataset, session, now=now)
-    done = None if force else same_run(lab, plan)
-    if done is not None:
-        keep_run(dataset.lake, done)  # a run that was stopped between its manifest and its history
-        return Ran(done, run_folder(lab.lake.zone(Zone.METADATA), done.id, done.session), is_new=False)
+    with alone(lab.lake, f"run {dataset.name} {session}", waiting=waiting):
+        plan = plan_run(lab, dataset, session, now=now)
+        metadata = lab.lake.zone(Zone.METADATA)
+        last = next((m for m in reversed(runs(metadata, dataset.name)) if m.session == session), None)
+        if last is not None and not force and is_done(plan, last, in_notebooks=True):
+            keep_run(dataset.lake, last)  # a run that was stopped between its manifest and its history
+            return Ran(last, run_folder(metadata, last.id, session), is_new=False)
+        return _run(lab, dataset, Begun(plan, versions_of(dataset)), cold=cold, progress=progress)
+
+
+def resume(
+    lab: Lab,
+    run_id: str,
+    *,
+    dataset: str,
+    cold: bool = False,
+    progress: Progress | None = None,
+    waiting: Callable[[], None] | None = None,
+) -> Ran:
+    """Go on with a run that failed or was stopped, behind the last stage that is done.
+
+    Raises
+    ------
+    BadInput
+        There is no such run of the dataset, or it has ended well.
+    """
+    metadata = lab.lake.zone(Zone.METADATA)
+    manifest, data = find_run(metadata, run_id), lab[dataset]
+    if manifest.dataset != dataset:
+        raise BadInput(f"run {run_id} is one of dataset {manifest.dataset}, not of {dataset}")
+    with alone(lab.lake, f"run {dataset} {manifest.session}", waiting=waiting):
+        manifest = find_run(metadata, run_id)
+        if manifest.outcome is Outcome.DONE:
+            raise BadInput(f"run {run_id} has ended well; there is nothing to resume")
+        begun = Begun(plan_again(lab, data, manifest), manifest.versions["in"])
+        return _run(lab, data, replace(begun, done=kept_stages(begun.plan, manifest)), cold=cold, progress=progress)
+
+
+def kept_stages(plan: Plan, manifest: RunManifest, *, in_notebooks: bool = True) -> tuple[StageRecord, ...]:
+    """Return the stages of a run that are done, and need not be done again when it is taken up."""
+    done = (stage for stage in manifest.stages if stage.outcome is Outcome.DONE)
+    return tuple(stage for stage in done if not in_notebooks or _is_kept(plan, stage))
+
+
+def _is_kept(plan: Plan, stage: StageRecord) -> bool:
+    """Whether a stage's notebook is what the manifest says."""
+    path = plan.folder / (stage.notebook or "")
+    return path.is_file() and sha256(path.read_bytes()).hexdigest() == stage.sha256
+
+
+def _run(lab: Lab, dataset: Dataset, begun: Begun, *, cold: bool, progress: Progress | None) -> Ran:
     for name in STAGES:
-        refuse_wrong_parameters(lab.stages / f"{name}.ipynb", plan.parameters)
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    before = _versions(dataset)
-    stages = _execute_all(lab, plan, progress, cold=cold)
-    manifest = _manifest(plan, stages, before, _versions(dataset))
-    write_manifest(plan.folder, manifest)
+        refuse_wrong_parameters(lab.stages / f"{name}.ipynb", begun.plan.parameters)
+    execute = in_notebooks(lab, cold=cold)
+    manifest = close(dataset, advance(lab, dataset, begun, STAGES, execute, progress=progress))
     keep_run(dataset.lake, manifest)
-    return Ran(manifest, plan.folder, is_new=True)
+    return Ran(manifest, begun.plan.folder, is_new=True)
 
 
-def plan_run(lab: Lab, dataset: Dataset, session: date, *, now: datetime | None = None) -> Plan:
-    """Decide what a run depends on, and where it will be kept."""
-    started = datetime.now(UTC)
-    moment = now or started
-    run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    parameters = {
-        "lab": ".",
-        "dataset": dataset.name,
-        "session": session.isoformat(),
-        "now": moment.isoformat(),
-        "run": run_id,
-    }
-    return Plan(
-        id=run_id,
-        dataset=dataset.name,
-        session=session,
-        now=moment,
-        started_at=started,
-        parameters=parameters,
-        inputs=_inputs(lab, dataset, session, now),
-        folder=run_folder(lab.lake.zone(Zone.METADATA), run_id, session),
-    )
+def advance(
+    lab: Lab,
+    dataset: Dataset,
+    begun: Begun,
+    stages: tuple[str, ...],
+    execute: Execute,
+    *,
+    progress: Progress | None = None,
+) -> Begun:
+    """Execute those of some stages that are not done, until one fails; the manifest is written after each.
+
+    Notes
+    -----
+    What may pass by itself is tried again, as the lab's settings say.
+    """
+    begun.plan.folder.mkdir(parents=True, exist_ok=True)
+    seen: dict[str, int | None] = {}
+    for number, name in enumerate(stages, start=1):
+        if begun.failed or any(stage.name == name for stage in begun.done):
+            continue
+        if progress:
+            progress(number, len(stages), name, None)
+        record, before = tried(
+            partial(execute, begun.plan, name),
+            lab.settings.retries,
+            passes=lambda stage: stage.category == Category.TRANSIENT,
+        )
+        record = replace(record, retries=before)
+        begun = replace(begun, done=(*begun.done, record))
+        write_manifest(begun.plan.folder, _manifest(begun, dataset, Outcome.UNFINISHED))
+        seen = seen or (versions_of(dataset) if name not in LOADING else {})
+        note_lineage(begun.plan, record, seen)
+        if progress:
+            progress(number, len(stages), name, record)
+    return begun
 
 
-def same_run(lab: Lab, plan: Plan) -> RunManifest | None:
-    """Return an earlier run of the session that finished with the same inputs."""
-    for manifest in reversed(runs(lab.lake.zone(Zone.METADATA), plan.dataset)):
-        if manifest.session == plan.session:
-            is_same = manifest.outcome is Outcome.DONE and manifest.inputs == plan.inputs
-            return manifest if is_same else None
-    return None
+def close(dataset: Dataset, begun: Begun) -> RunManifest:
+    """End a run: write its manifest for good."""
+    manifest = _manifest(begun, dataset, Outcome.FAILED if begun.failed else Outcome.DONE)
+    write_manifest(begun.plan.folder, manifest)
+    return manifest
 
 
-def _inputs(lab: Lab, dataset: Dataset, session: date, now: datetime | None) -> dict[str, Any]:
-    """Return everything that decides whether the run would come out the same."""
-    known = {r.id for r in receipts(dataset.lake, dataset.name)}
-    offered = {sha256(read_payload(path)).hexdigest()[:16] for _, path in source_files(dataset.root, dataset.contract, session)}
-    notebooks = sha256(
-        b"".join((lab.stages / f"{name}.ipynb").read_bytes() for name in STAGES if (lab.stages / f"{name}.ipynb").is_file())
-    )
-    return {
-        "arrivals": sorted(known | offered),
-        "contract": contract_fingerprint(dataset.contract),
-        "code": code_fingerprint(),
-        "notebooks": notebooks.hexdigest()[:16],
-        "now": now.isoformat() if now else None,
-    }
-
-
-def _versions(dataset: Dataset) -> dict[str, int | None]:
+def versions_of(dataset: Dataset) -> dict[str, int | None]:
+    """Return the versions of the tables a run writes to."""
     tables = [TableRef.processed(dataset.name), TableRef.quarantine(dataset.name)]
     tables += [TableRef.derived(name, dataset.name) for name in dataset.contract.features]
     return {str(table): version_of(dataset.lake, table) for table in tables}
 
 
-def _execute_all(lab: Lab, plan: Plan, progress: Progress | None, *, cold: bool) -> tuple[StageRecord, ...]:
-    """Execute stage after stage; the first that fails is the last that runs."""
-    done: list[StageRecord] = []
-    for number, name in enumerate(STAGES, start=1):
-        if any(stage.outcome is Outcome.FAILED for stage in done):
-            done.append(StageRecord(name, Outcome.NOT_RUN))
-            continue
-        if progress:
-            progress(number, len(STAGES), name, None)
-        notebook = lab.stages / f"{name}.ipynb"
-        output, kernel = plan.folder / notebook.name, lab.settings.kernel
-        done.append(execute(Execution(notebook, output, plan.parameters, kernel, lab.root, is_cold=cold)))
-        if progress:
-            progress(number, len(STAGES), name, done[-1])
-    return tuple(done)
-
-
-def _manifest(
-    plan: Plan, stages: tuple[StageRecord, ...], before: dict[str, int | None], after: dict[str, int | None]
-) -> RunManifest:
-    failed = any(stage.outcome is Outcome.FAILED for stage in stages)
-    score = next((stage.measured.get("quality") for stage in stages if stage.name == "quality"), None)
+def _manifest(begun: Begun, dataset: Dataset, outcome: Outcome) -> RunManifest:
+    plan = begun.plan
+    known = {stage.name: stage for stage in begun.done}
+    quality = known.get("quality")
     return RunManifest(
         id=plan.id,
         dataset=plan.dataset,
         session=plan.session,
-        outcome=Outcome.FAILED if failed else Outcome.DONE,
+        outcome=outcome,
         started_at=plan.started_at,
         finished_at=datetime.now(UTC),
         now=plan.now,
         parameters=without_secrets(plan.parameters),
         inputs=plan.inputs,
-        versions={"in": before, "out": after},
+        versions={"in": begun.before, "out": {} if outcome is Outcome.UNFINISHED else versions_of(dataset)},
         environment=environment(),
-        stages=stages,
-        score=score,
+        stages=tuple(known.get(name, StageRecord(name, Outcome.NOT_RUN)) for name in STAGES),
+        score=quality.measured.get("quality") if quality else None,
     )

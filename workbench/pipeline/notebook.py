@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from workbench.audit.notebooks import declared_parameters, failed_cell, kernel_of, records
+from workbench.audit.notebooks import declared_parameters, failed_cell, kernel_of, records, resources_of
 from workbench.model.errors import BadInput, did_you_mean
+from workbench.model.failures import Category, category_of_named
 from workbench.model.runs import Outcome, StageRecord
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 ENGINE: Final = "workbench"
 """papermill's name for the engine of warm kernels (``warm/engine.py``), as ``pyproject.toml`` registers it."""
+MOST_TEXT: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Execution:
     ----------
     is_cold
         Start a kernel of its own from nothing, rather than have a warm process fork one.
+    timeout
+        Seconds a cell may take.
     """
 
     notebook: Path
@@ -38,6 +42,7 @@ class Execution:
     kernel: str
     folder: Path
     is_cold: bool = False
+    timeout: int | None = None
 
 
 def refuse_wrong_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
@@ -77,6 +82,7 @@ def execute(execution: Execution) -> StageRecord:
     temporary = execution.output.with_name(f".{name}.partial.ipynb")
     started = time.perf_counter()
     error: str | None = None
+    category: Category | None = None
     try:
         pm.execute_notebook(
             str(execution.notebook),
@@ -87,23 +93,29 @@ def execute(execution: Execution) -> StageRecord:
             engine_name=None if execution.is_cold else ENGINE,
             progress_bar=False,
             request_save_on_cell_execute=False,
+            execution_timeout=execution.timeout,
             config=_kernel_config(),
         )
     except pm.PapermillExecutionError as failure:
         error = _one_line(temporary) or f"{failure.ename}: {failure.evalue}"
-    except RuntimeError as failure:  # the kernel died, or never came up
-        error = f"the kernel failed: {failure}"
-    seconds = time.perf_counter() - started
+        category = category_of_named(failure.ename, str(failure.evalue))
+    except (RuntimeError, TimeoutError) as failure:  # the kernel died, never came up, or did not end
+        error = f"the kernel failed: {' '.join(str(failure).split())[:MOST_TEXT]}"
+        category = category_of_named(type(failure).__name__, "")
+    seconds = round(time.perf_counter() - started, 3)
+    told = category.value if category else None
     if not temporary.exists():
-        return StageRecord(name, Outcome.FAILED, seconds, error=error)
+        return StageRecord(name, Outcome.FAILED, seconds, error=error, category=told)
     temporary.replace(execution.output)
     return StageRecord(
         name=name,
         outcome=Outcome.FAILED if error else Outcome.DONE,
-        seconds=round(seconds, 3),
+        seconds=seconds,
         notebook=execution.output.name,
         sha256=sha256(execution.output.read_bytes()).hexdigest(),
         error=error,
+        category=told,
+        resources=resources_of(execution.output),
         kernel=kernel_of(execution.output),
         measured=records(execution.output),
     )

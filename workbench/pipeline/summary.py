@@ -10,6 +10,9 @@ from workbench.model.runs import Outcome
 from workbench.monitor.alerts import Level
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from workbench.pipeline.backfill import Filled
     from workbench.pipeline.daily import Ran
 
 
@@ -52,3 +55,37 @@ def _alert(score: dict[str, Any]) -> str | None:
     """Return the most urgent of what the dataset's band and its symbols' and session's own scores ask for."""
     asked = {score.get("band"), *(alarm["level"] for alarm in score.get("alarms", ()))}
     return next((level.value for level in Level if level.value in asked), None)
+
+
+def backfill_document(filled: Filled, start: date, end: date) -> dict[str, Any]:
+    """Return what ``workbench backfill --json`` prints."""
+    return {
+        "schema": "workbench.backfill/1",
+        "dataset": filled.dataset,
+        "start": start.isoformat(),
+        "end": end.isoformat(),
+        "sessions": filled.sessions,
+        "done": filled.done,
+        "skipped": filled.skipped,
+        "left": filled.left,
+        "failed": [
+            {"session": f.session.isoformat(), "run": f.run, "category": f.category, "error": f.error} for f in filled.failed
+        ],
+        "seconds": filled.seconds,
+    }
+
+
+def require_filled(filled: Filled) -> None:
+    """Raise where a session failed for good.
+
+    Raises
+    ------
+    StageFailed
+        Says how many, and how to go on.
+    """
+    if filled.failed:
+        first = filled.failed[0]
+        raise StageFailed(
+            f"{filled.dataset}: {len(filled.failed)} of {filled.sessions} sessions failed, the first {first.session} in "
+            f"{first.error}; mend the cause, then run the same command again: what is done stays done"
+        )

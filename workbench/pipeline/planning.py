@@ -1,0 +1,104 @@
+"""What a run will do, and whether it has been done: decided before anything is."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from workbench.audit.store import run_folder
+from workbench.ingest.files import read_payload
+from workbench.lab.arrivals import source_files
+from workbench.lab.contracts import contract_fingerprint
+from workbench.lab.fingerprint import code_fingerprint
+from workbench.lake import Zone, receipts
+from workbench.model.runs import Outcome, RunManifest, StageRecord
+from workbench.pipeline.stages import STAGES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workbench.lab.dataset import Dataset
+    from workbench.lab.lab import Lab
+
+NEAR = timedelta(days=1)
+"""A file that begins a day behind a session may hold rows of it, in another zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run will do."""
+
+    id: str
+    dataset: str
+    session: date
+    now: datetime
+    started_at: datetime
+    inputs: dict[str, Any]
+    folder: Path
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What its notebooks are given."""
+        return {
+            "lab": ".",
+            "dataset": self.dataset,
+            "session": self.session.isoformat(),
+            "now": self.now.isoformat(),
+            "run": self.id,
+        }
+
+
+Execute = Callable[[Plan, str], StageRecord]
+"""How one stage of a plan is executed."""
+
+
+def plan_run(lab: Lab, dataset: Dataset, session: date, *, now: datetime | None = None) -> Plan:
+    """Decide what a run depends on, and where it will be kept."""
+    started = datetime.now(UTC)
+    run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    folder = run_folder(lab.lake.zone(Zone.METADATA), run_id, session)
+    return Plan(run_id, dataset.name, session, now or started, started, _inputs(lab, dataset, session, now), folder)
+
+
+def plan_again(lab: Lab, dataset: Dataset, manifest: RunManifest) -> Plan:
+    """Take a run up that did not end well: the same id, moment and folder; what it depends on may have changed."""
+    inputs = _inputs(lab, dataset, manifest.session, manifest.now if manifest.inputs["now"] else None)
+    folder = run_folder(lab.lake.zone(Zone.METADATA), manifest.id, manifest.session)
+    return Plan(manifest.id, dataset.name, manifest.session, manifest.now, manifest.started_at, inputs, folder)
+
+
+def is_done(plan: Plan, last: RunManifest | None, *, in_notebooks: bool) -> bool:
+    """Whether the last run of a session finished with the same inputs, and left notebooks if they are wanted."""
+    if last is None or last.outcome is not Outcome.DONE or last.inputs != plan.inputs:
+        return False
+    return not in_notebooks or all(stage.notebook for stage in last.stages)
+
+
+def _inputs(lab: Lab, dataset: Dataset, session: date, now: datetime | None) -> dict[str, Any]:
+    """Return everything that decides whether the run would come out the same."""
+    arrived = receipts(dataset.lake, dataset.name)
+    known, late = {r.id for r in arrived}, {r.id for r in arrived if r.first and r.first > session + NEAR}
+    files = [path for _, path in source_files(dataset.root, dataset.contract, session)]
+    offered = {_digest(path, path.stat().st_mtime_ns, path.stat().st_size) for path in files}
+    return {
+        "arrivals": sorted((known | offered) - late),
+        "contract": contract_fingerprint(dataset.contract),
+        "code": code_fingerprint(),
+        "notebooks": _notebooks(lab.stages),
+        "now": now.isoformat() if now else None,
+    }
+
+
+@lru_cache(maxsize=4096)
+def _digest(path: Path, _modified: int, _size: int) -> str:
+    return sha256(read_payload(path)).hexdigest()[:16]
+
+
+def _notebooks(folder: Path) -> str:
+    files = [folder / f"{name}.ipynb" for name in STAGES]
+    return sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()[:16]
