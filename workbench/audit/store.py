@@ -84,6 +84,17 @@ def runs(metadata: Path, dataset: str | None = None) -> list[RunManifest]:
     return list(shelf(metadata, dataset).runs)
 
 
+def runs_of_session(metadata: Path, dataset: str, day: date) -> list[RunManifest]:
+    """Return a session's runs that can be read, ended or not, newest last."""
+    read: list[RunManifest] = []
+    for path in (metadata / "runs" / f"{day:%Y}" / f"{day:%m}" / f"{day:%d}").glob(f"*/{FILE_NAME}"):
+        try:
+            read.append(read_manifest(path))
+        except LakeBroken:  # told by shelf
+            continue
+    return sorted((run for run in read if run.dataset == dataset), key=lambda run: (run.started_at, run.id))
+
+
 def find_run(metadata: Path, run_id: str) -> RunManifest:
     """Return a run by its id, ended or not.
 

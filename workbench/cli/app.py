@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from workbench import __version__
-from workbench.cli import backfilling, checking, labs, runs
+from workbench.cli import backfilling, checking, labs, runs, scheduling
 from workbench.model.errors import WorkbenchError
 
 INTERRUPTED = 130
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (checking, labs, runs, backfilling):
+for family in (checking, labs, runs, backfilling, scheduling):
     app.add_typer(family.commands)
 
 

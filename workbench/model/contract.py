@@ -138,6 +138,30 @@ class Scoring(_Part):
         return Thresholds(critical=exact(self.critical), high=exact(self.high))
 
 
+class Schedule(_Part):
+    """When ``workbench schedule`` runs a dataset.
+
+    Attributes
+    ----------
+    minutes_after_close
+        A session is due so long after its market has closed.
+    catch_up_sessions
+        How many sessions back are looked at for what was missed.
+    retry_minutes
+        How long a session that failed is left alone.
+    """
+
+    minutes_after_close: Annotated[int, Field(ge=0, le=24 * 60)] = 30
+    catch_up_sessions: Annotated[int, Field(ge=1, le=1000)] = 30
+    retry_minutes: Annotated[int, Field(ge=1)] = 15
+
+
+class Alerts(_Part):
+    """Who is told: a program and its arguments, which gets each alert as JSON on its standard input."""
+
+    command: tuple[str, ...] = ()
+
+
 def _known_feature(name: str) -> str:
     if name not in FEATURES:
         raise ValueError(f"expected one of {', '.join(FEATURES)}{did_you_mean(name, FEATURES)}")
@@ -192,6 +216,8 @@ class Contract(_Part):
     policies: Policies = Policies()
     score: Scoring = Scoring()
     checks: dict[str, Tuning] = {}
+    schedule: Schedule = Schedule()
+    alerts: Alerts = Alerts()
 
     @model_validator(mode="after")
     def _columns_are_standard(self) -> Contract:

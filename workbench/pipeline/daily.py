@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from workbench.audit.manifest import without_secrets, write_manifest
-from workbench.audit.store import find_run, run_folder, runs
+from workbench.audit.store import find_run, run_folder, runs_of_session
 from workbench.ingest.retrying import tried
 from workbench.lab.fingerprint import environment
 from workbench.lab.history import keep_run
@@ -24,6 +24,7 @@ from workbench.model.failures import Category
 from workbench.model.runs import Outcome, RunManifest, StageRecord
 from workbench.pipeline.lineage import note_lineage
 from workbench.pipeline.notebook import refuse_wrong_parameters
+from workbench.pipeline.notify import notify
 from workbench.pipeline.planning import Execute, Plan, is_done, plan_again, plan_run
 from workbench.pipeline.stages import LOADING, STAGES, in_notebooks
 
@@ -103,7 +104,8 @@ def run_daily(  # noqa: PLR0913 (what a run may be asked for)
     with alone(lab.lake, f"run {dataset.name} {session}", waiting=waiting):
         plan = plan_run(lab, dataset, session, now=now)
         metadata = lab.lake.zone(Zone.METADATA)
-        last = next((m for m in reversed(runs(metadata, dataset.name)) if m.session == session), None)
+        ended = [m for m in runs_of_session(metadata, dataset.name, session) if m.outcome is not Outcome.UNFINISHED]
+        last = ended[-1] if ended else None
         if last is not None and not force and is_done(plan, last, in_notebooks=True):
             keep_run(dataset.lake, last)  # a run that was stopped between its manifest and its history
             return Ran(last, run_folder(metadata, last.id, session), is_new=False)
@@ -156,6 +158,7 @@ def _run(lab: Lab, dataset: Dataset, begun: Begun, *, cold: bool, progress: Prog
     execute = in_notebooks(lab, cold=cold)
     manifest = close(dataset, advance(lab, dataset, begun, STAGES, execute, progress=progress))
     keep_run(dataset.lake, manifest)
+    notify(dataset, begun.plan.folder)
     return Ran(manifest, begun.plan.folder, is_new=True)
 
 
