@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tenacity import RetryCallState
+
+    from workbench.model.errors import WorkbenchError
     from workbench.model.settings import Retries
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A try that failed in a way that may pass; ``wait_seconds`` is what the other side asked for."""
+
+    error: WorkbenchError
+    wait_seconds: float | None = None
 
 
 def tried(call: Callable[[], T], retries: Retries, *, passes: Callable[[T], bool]) -> tuple[T, int]:
@@ -31,18 +43,38 @@ def tried(call: Callable[[], T], retries: Retries, *, passes: Callable[[T], bool
     Notes
     -----
     Waits double, with up to a first wait of jitter, so that those who failed together do not come back together
-    (Marc Brooker, "Exponential Backoff And Jitter", 2015).
+    (Marc Brooker, "Exponential Backoff And Jitter", 2015). A wait that the other side asks for is kept, up to the longest.
     """
-    from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
-
-    def last(state: RetryCallState) -> T:
-        outcome: T = state.outcome.result()  # type: ignore[union-attr]
-        return outcome
+    from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
 
     first, longest = retries.first_wait_seconds, retries.longest_wait_seconds
-    wait = wait_exponential_jitter(multiplier=first, max=longest, jitter=first)
+    growing = wait_exponential_jitter(multiplier=first, max=longest, jitter=first)
+
+    def wait(state: RetryCallState) -> float:
+        asked = getattr(_result(state), "wait_seconds", None)
+        return growing(state) if asked is None else min(asked, longest)
+
     again = Retrying(
-        stop=stop_after_attempt(retries.attempts), wait=wait, retry=retry_if_result(passes), retry_error_callback=last
+        stop=stop_after_attempt(retries.attempts), wait=wait, retry=retry_if_result(passes), retry_error_callback=_result
     )
     result: T = again(call)
     return result, int(again.statistics["attempt_number"]) - 1
+
+
+def _result(state: RetryCallState) -> Any:
+    return None if state.outcome is None else state.outcome.result()
+
+
+def fetched(call: Callable[[], bytes | Failed], retries: Retries) -> bytes:
+    """Call until it returns something.
+
+    Raises
+    ------
+    WorkbenchError
+        The last try's own.
+    """
+    result, before = tried(call, retries, passes=lambda result: isinstance(result, Failed))
+    if isinstance(result, Failed):
+        kind, told = type(result.error), str(result.error)
+        raise kind(f"{told} (tried {before + 1} times)")
+    return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,18 +13,20 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.ingest.files import read_payload
+from workbench.ingest.http import Address, fetch, is_url
 from workbench.lake import find_receipt, publish
 from workbench.model.errors import BadInput
 from workbench.model.names import SYMBOL
 from workbench.model.receipts import Receipt
+from workbench.model.settings import Retries
 from workbench.transform.formats import parse_bytes
 from workbench.transform.standardise import STAMP, Arrived, Origin, standardise
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from workbench.lake import Lake
-    from workbench.model.contract import Contract
+    from workbench.model.contract import Contract, Source
 
 AD_HOC = "manual"
 
@@ -36,22 +39,56 @@ class Arrival:
     is_new: bool
 
 
-def source_files(root: Path, contract: Contract, session: date | None) -> list[tuple[str, Path]]:
-    """List what a contract's sources offer, as (source, file), most trusted first.
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A file that can be brought.
+
+    Attributes
+    ----------
+    path
+        None where it is not of this file system.
+    """
+
+    source: str
+    name: str
+    read: Callable[[], bytes]
+    path: Path | None = None
+
+    @classmethod
+    def file(cls, source: str, path: Path) -> Offer:
+        """Return a file of this file system."""
+        return cls(source, path.name, partial(read_payload, path), path)
+
+
+def offers(root: Path, contract: Contract, session: date | None, retries: Retries | None = None) -> list[Offer]:
+    """List what a contract's sources offer, most trusted first.
+
+    Parameters
+    ----------
+    root : Path
+        Of the lab; paths are relative to it.
+    contract : Contract
+    session : date, optional
+        Fills ``{session}``.
+    retries : Retries, optional
+        How patiently addresses are asked.
 
     Raises
     ------
     BadInput
-        The contract names no source, or none of its paths matches a file.
+        The contract names no source, none of its paths matches a file, or an address needs a session.
     """
-    found: list[tuple[str, Path]] = []
+    found: list[Offer] = []
     for source in (source for source in contract.sources if source.role == "primary"):
+        if is_url(source.path):
+            found.append(_at_address(contract, source, session, retries or Retries()))
+            continue
         if "{session}" in source.path and session is None:
             pattern = source.path.replace("{session}", "*")
         else:
             pattern = source.path.replace("{session}", session.isoformat() if session else "")
         matches = sorted(glob.glob(str(root / pattern)))  # noqa: PTH207 (the pattern may be absolute)
-        found += [(source.name, Path(match)) for match in matches if Path(match).is_file()]
+        found += [Offer.file(source.name, Path(match)) for match in matches if Path(match).is_file()]
     if not found:
         paths = ", ".join(source.path for source in contract.sources) or "none"
         raise BadInput(
@@ -60,7 +97,17 @@ def source_files(root: Path, contract: Contract, session: date | None) -> list[t
     return found
 
 
-def receive(lake: Lake, contract: Contract, files: Sequence[tuple[str, Path]], *, received_at: datetime) -> tuple[Arrival, ...]:
+def _at_address(contract: Contract, source: Source, session: date | None, retries: Retries) -> Offer:
+    if "{session}" in source.path and session is None:
+        raise BadInput(
+            f"dataset {contract.dataset}: source {source.name} has a file for each session; say which: workbench run, or backfill"
+        )
+    url = source.path.replace("{session}", session.isoformat() if session else "")
+    address = Address(url, source.headers, source.timeout_seconds)
+    return Offer(source.name, address.name, partial(fetch, address, retries))
+
+
+def receive(lake: Lake, contract: Contract, offered: Sequence[Offer], *, received_at: datetime) -> tuple[Arrival, ...]:
     """Bring files into the raw zone.
 
     Parameters
@@ -68,7 +115,7 @@ def receive(lake: Lake, contract: Contract, files: Sequence[tuple[str, Path]], *
     lake : Lake
     contract : Contract
         Says how the files are to be read.
-    files : sequence of (source name, path)
+    offered : sequence of Offer
     received_at : datetime
         UTC.
 
@@ -77,7 +124,7 @@ def receive(lake: Lake, contract: Contract, files: Sequence[tuple[str, Path]], *
     BadInput
         A file is not what the contract says; nothing of that file is written.
     """
-    return tuple(_receive(lake, contract, source, path, received_at) for source, path in files)
+    return tuple(_receive(lake, contract, offer, received_at) for offer in offered)
 
 
 def read_arrived(payload: bytes, *, name: str, receipt: str) -> tuple[Origin, ...]:
@@ -95,20 +142,21 @@ def standard_rows(origins: Sequence[Origin], contract: Contract) -> Arrived:
     return standardise(origins, columns=contract.columns, kind=contract.kind, frequency=contract.frequency)
 
 
-def _receive(lake: Lake, contract: Contract, source: str, path: Path, received_at: datetime) -> Arrival:
-    payload = read_payload(path)
+def _receive(lake: Lake, contract: Contract, offer: Offer, received_at: datetime) -> Arrival:
+    payload = offer.read()
     digest = sha256(payload).hexdigest()
     if (known := find_receipt(lake, contract.dataset, digest)) is not None:
         return Arrival(known, is_new=False)
-    arrived = standard_rows(read_arrived(payload, name=path.name, receipt=digest[:16]), contract)
+    arrived = standard_rows(read_arrived(payload, name=offer.name, receipt=digest[:16]), contract)
     days = arrived.frame[STAMP].drop_nulls().dt.date()
     if days.is_empty():
-        raise BadInput(f"{path}: no row has a time that can be read; check the time column in the contract of {contract.dataset}")
+        where = f"{offer.path or offer.name}: no row has a time that can be read"
+        raise BadInput(f"{where}; check the time column in the contract of {contract.dataset}")
     receipt = Receipt(
         id=digest[:16],
         dataset=contract.dataset,
-        source=source,
-        name=path.name,
+        source=offer.source,
+        name=offer.name,
         path="",
         received_at=received_at,
         sha256=digest,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import polars as pl
 
 from workbench.calendars import Calendar, calendar
 from workbench.ingest.files import read_paths
-from workbench.lab.arrivals import receive, source_files
+from workbench.lab.arrivals import Offer, offers, receive
 from workbench.lab.beside import rows_beside
 from workbench.lab.displays import frame_html
 from workbench.lab.history import History, rebuild
@@ -29,6 +29,7 @@ from workbench.lake.run_history import read_runs
 from workbench.model.contract import Reference
 from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, PRICES, SESSION, SYMBOL
+from workbench.model.settings import Retries
 from workbench.quality.ledger import Evidence
 from workbench.quality.profile import column_profile, log_returns, missing_by_month, symbol_profile
 from workbench.quality.sources.opinion import Opinion, compared
@@ -53,6 +54,7 @@ class Dataset:
     root: Path
     lake: Lake
     contract: Contract
+    retries: Retries = field(default_factory=Retries)
 
     @property
     def name(self) -> str:
@@ -94,11 +96,13 @@ class Dataset:
         ------
         BadInput
             No file is found, or one is not what the contract says.
+        Transient
+            A vendor was busy or away, as often as it was asked.
         """
         day = _day(session)
         source = self.contract.sources[0].name if self.contract.sources else "manual"
-        files = [(source, Path(path)) for path in paths] or source_files(self.root, self.contract, day)
-        return Arrivals(receive(self.lake, self.contract, files, received_at=received_at or datetime.now(UTC)))
+        offered = [Offer.file(source, Path(path)) for path in paths] or offers(self.root, self.contract, day, self.retries)
+        return Arrivals(receive(self.lake, self.contract, offered, received_at=received_at or datetime.now(UTC)))
 
     def transform(self, session: Day = None, *, run: str | None = None) -> Transformation:
         """Write standard rows and features of one session, or of everything; see :func:`transform`."""

@@ -47,7 +47,8 @@ class Lab:
         BadInput
             No contract has that name.
         """
-        return Dataset(self.root, self.lake, find_contract(self.root / self.settings.contracts, name))
+        contract = find_contract(self.root / self.settings.contracts, name)
+        return Dataset(self.root, self.lake, contract, self.settings.retries)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.datasets)

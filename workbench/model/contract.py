@@ -50,14 +50,18 @@ class Storage(_Part):
 
 
 class Source(_Part):
-    """Where data comes from, most trusted source first. ``path`` may hold a glob.
+    """Where data comes from, most trusted source first. ``path`` may hold a glob, or be an address (``https://``).
 
+    In both, ``{session}`` stands for a session's date. ``headers`` are sent to an address; ``env:NAME`` stands for the
+    value of a variable, so that no key stands in a contract. ``timeout_seconds`` is how long the other side may say nothing.
     A source whose ``role`` is ``reference`` is compared with, and never becomes part of the dataset.
     """
 
     name: Annotated[str, Field(pattern=DATASET_PATTERN)]
     path: str
     role: Literal["primary", "reference"] = "primary"
+    headers: dict[str, str] = {}
+    timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
 
 
 class Freshness(_Part):

@@ -31,7 +31,7 @@ from workbench.pipeline.stages import LOADING, STAGES, in_notebooks, in_process
 from workbench.pipeline.workers import in_turn, workers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from concurrent.futures import Executor
     from pathlib import Path
 
@@ -160,18 +160,10 @@ def backfill(  # noqa: PLR0913 (what a backfill may be asked for)
     with alone(lab.lake, f"backfill {dataset.name}"), workers_of(workers, cluster) as pool:
         last = {m.session: m for m in shelf(lab.lake.zone(Zone.METADATA), dataset.name, unfinished=True).runs}
         for month in _months(sessions):
-            tasks = []
-            for session in month:
-                keeps = notebooks is Notebooks.EACH or (notebooks is Notebooks.MONTHLY and session == month[-1])
-                begun = _begun(lab, dataset, session, last.get(session), keeps=keeps, force=force)
-                if begun is None:
-                    filled.skipped += 1
-                else:
-                    tasks.append(Task(lab.root, dataset.name, begun, keeps, cold))
+            tasks = _tasks(lab, dataset, month, last, filled, notebooks=notebooks, force=force, cold=cold)
+            _fill(lab, dataset, tasks, pool, filled, fail_fast=fail_fast, progress=progress)
             if progress:
                 progress(filled)
-            if tasks:
-                _fill(lab, dataset, tasks, pool, filled, fail_fast=fail_fast, progress=progress)
             if fail_fast and filled.failed:
                 break
     filled.seconds = round(time.perf_counter() - began, 3)
@@ -206,6 +198,20 @@ def _months(sessions: Sequence[date]) -> Iterator[list[date]]:
         yield list(month)
 
 
+def _tasks(  # noqa: PLR0913 (what a session may be asked for)
+    lab: Lab, dataset: Dataset, month: Sequence[date], last: Mapping[date, RunManifest], filled: Filled, *,
+    notebooks: Notebooks, force: bool, cold: bool,
+) -> Iterator[Task]:  # fmt: skip
+    """Yield the sessions of a month that are to be worked on, each planned once those before it are loaded."""
+    for session in month:
+        keeps = notebooks is Notebooks.EACH or (notebooks is Notebooks.MONTHLY and session == month[-1])
+        begun = _begun(lab, dataset, session, last.get(session), keeps=keeps, force=force)
+        if begun is None:
+            filled.skipped += 1
+        else:
+            yield Task(lab.root, dataset.name, begun, keeps, cold)
+
+
 def _begun(lab: Lab, dataset: Dataset, session: date, last: RunManifest | None, *, keeps: bool, force: bool) -> Begun | None:
     """Plan a session, or take up the run of it that was stopped; None where it is done."""
     now = datetime.combine(session, datetime.min.time(), UTC) + NIGHT
@@ -223,7 +229,7 @@ def _begun(lab: Lab, dataset: Dataset, session: date, last: RunManifest | None, 
 
 
 def _fill(
-    lab: Lab, dataset: Dataset, tasks: list[Task], pool: Executor | None, filled: Filled, *, fail_fast: bool,
+    lab: Lab, dataset: Dataset, tasks: Iterable[Task], pool: Executor | None, filled: Filled, *, fail_fast: bool,
     progress: Progress | None,
 ) -> None:  # fmt: skip
     """Load and judge the sessions of a month, and remember them."""
@@ -237,8 +243,10 @@ def _fill(
             if fail_fast and filled.failed:
                 break
     finally:
-        keep_runs(lab.lake, dataset.name, sorted(ended, key=lambda manifest: manifest.session))
-    _compact(lab, dataset)
+        if ended:
+            keep_runs(lab.lake, dataset.name, sorted(ended, key=lambda manifest: manifest.session))
+    if ended:
+        _compact(lab, dataset)
 
 
 def load(task: Task) -> Task:

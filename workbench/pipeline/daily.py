@@ -226,9 +226,14 @@ def _manifest(begun: Begun, dataset: Dataset, outcome: Outcome) -> RunManifest:
         finished_at=datetime.now(UTC),
         now=plan.now,
         parameters=without_secrets(plan.parameters),
-        inputs=plan.inputs,
+        inputs={**plan.inputs, "arrivals": sorted({*plan.inputs["arrivals"], *_brought(known.get("ingest"))})},
         versions={"in": begun.before, "out": {} if outcome is Outcome.UNFINISHED else versions_of(dataset)},
         environment=environment(),
         stages=tuple(known.get(name, StageRecord(name, Outcome.NOT_RUN)) for name in STAGES),
         score=quality.measured.get("quality") if quality else None,
     )
+
+
+def _brought(ingest: StageRecord | None) -> set[str]:
+    """Return the arrivals that a run brought itself: nobody can know before what lies at an address."""
+    return {arrival["id"] for arrival in ingest.measured.get("arrivals", ())} if ingest else set()

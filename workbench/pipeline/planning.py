@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.audit.store import run_folder
 from workbench.ingest.files import read_payload
-from workbench.lab.arrivals import source_files
+from workbench.lab.arrivals import offers
 from workbench.lab.contracts import contract_fingerprint
 from workbench.lab.fingerprint import code_fingerprint
 from workbench.lake import Zone, receipts
+from workbench.model.errors import BadInput
 from workbench.model.runs import Outcome, RunManifest, StageRecord
 from workbench.pipeline.stages import STAGES
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from workbench.lab.lab import Lab
 
 NEAR = timedelta(days=1)
-"""A file that begins a day behind a session may hold rows of it, in another zone."""
+"""A file within days that begins a day behind a session may hold rows of it, in another zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,9 @@ def is_done(plan: Plan, last: RunManifest | None, *, in_notebooks: bool) -> bool
 def _inputs(lab: Lab, dataset: Dataset, session: date, now: datetime | None) -> dict[str, Any]:
     """Return everything that decides whether the run would come out the same."""
     arrived = receipts(dataset.lake, dataset.name)
-    known, late = {r.id for r in arrived}, {r.id for r in arrived if r.first and r.first > session + NEAR}
-    files = [path for _, path in source_files(dataset.root, dataset.contract, session)]
-    offered = {_digest(path, path.stat().st_mtime_ns, path.stat().st_size) for path in files}
+    until = session + NEAR if dataset.contract.is_intraday else session
+    known, late = {r.id for r in arrived}, {r.id for r in arrived if r.first and r.first > until}
+    offered = {_digest(path, path.stat().st_mtime_ns, path.stat().st_size) for path in _files(dataset, session)}
     return {
         "arrivals": sorted((known | offered) - late),
         "contract": contract_fingerprint(dataset.contract),
@@ -92,6 +93,17 @@ def _inputs(lab: Lab, dataset: Dataset, session: date, now: datetime | None) -> 
         "notebooks": _notebooks(lab.stages),
         "now": now.isoformat() if now else None,
     }
+
+
+def _files(dataset: Dataset, session: date) -> list[Path]:
+    """Return the files that are offered for a session; that there is none is for the run itself to say.
+
+    What lies at an address is not asked for: once it has arrived, it is known by its receipt.
+    """
+    try:
+        return [offer.path for offer in offers(dataset.root, dataset.contract, session) if offer.path is not None]
+    except BadInput:
+        return []
 
 
 @lru_cache(maxsize=4096)

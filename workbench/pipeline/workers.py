@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from workbench.model.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
 
 SCHEDULER_SECONDS: Final = 5
@@ -21,12 +21,14 @@ Made = TypeVar("Made")
 
 
 def in_turn(
-    pool: Executor | None, first: Callable[[Given], Between], then: Callable[[Between], Made], tasks: Sequence[Given]
+    pool: Executor | None, first: Callable[[Given], Between], then: Callable[[Between], Made], tasks: Iterable[Given]
 ) -> Iterator[Made]:
     """Do the first part of each task in their order, the second when somebody has time; yield what comes of it.
 
     Parameters
     ----------
+    tasks : iterable
+        The next one is asked for once the first part of the one before is done.
     pool : Executor, optional
         Without one, this process does all of it, one task after the other.
     """
