@@ -11,6 +11,7 @@ import typer
 from workbench import __version__
 from workbench.cli import backfilling, checking, labs, runs, scheduling
 from workbench.model.errors import WorkbenchError
+from workbench.model.failures import Category, category_of
 
 INTERRUPTED = 130
 
@@ -55,7 +56,14 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         _fail("interrupted; nothing half-done was published", 3, debug=False)
     except Exception as error:  # noqa: BLE001 (the last line of defence: one line, status 3)
-        _fail(f"unexpected {type(error).__name__}: {error}; run again with --debug for the traceback", 3, debug=debug)
+        _fail(_told(error), 3, debug=debug)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and category_of(error) is Category.SYSTEM:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}; mend it, then run the same command again: what is done stays done"
+    return f"unexpected {type(error).__name__}: {error}; run again with --debug for the traceback"
 
 
 def _fail(message: str, status: int, *, debug: bool) -> None:

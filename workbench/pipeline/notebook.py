@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from traitlets.config import Config
 
 ENGINE: Final = "workbench"
-"""papermill's name for the engine of warm kernels (``warm/engine.py``), as ``pyproject.toml`` registers it."""
+"""papermill's name for our engine (``warm/engine.py``), as ``pyproject.toml`` registers it."""
 MOST_TEXT: Final = 300
 
 
@@ -90,7 +90,8 @@ def execute(execution: Execution) -> StageRecord:
             parameters=dict(execution.parameters),
             kernel_name=execution.kernel,
             cwd=str(execution.folder),
-            engine_name=None if execution.is_cold else ENGINE,
+            engine_name=ENGINE,
+            is_cold=execution.is_cold,
             progress_bar=False,
             request_save_on_cell_execute=False,
             execution_timeout=execution.timeout,
