@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,6 +32,15 @@ STAGES = (
     StageRecord("quality", Outcome.DONE, measured={"quality": QUALITY}),
     StageRecord("report", Outcome.FAILED, error="cell 1: OSError: https://me:pw@host/x?token=abc"),
 )
+
+
+@pytest.fixture(autouse=True)
+def surroundings() -> Iterator[None]:
+    """Take back what OpenLineage's client writes into the environment."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture

@@ -126,10 +126,13 @@ def test_in_the_foreground_it_says_what_is_next_runs_what_is_due_and_ends_when_t
     lay_out(root)
     command = [sys.executable, "-m", "workbench", "schedule", NAME, "--lab", str(root)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        assert "is due at" in process.stderr.readline()
-        told = process.stderr.readline()
-        assert f" UTC  {NAME} " in told
-        assert "stage transform failed" in told  # the sample ends in 2013: nothing has arrived for the last session
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 3
+        try:
+            assert process.stderr is not None
+            assert "is due at" in process.stderr.readline()
+            told = process.stderr.readline()
+            assert f" UTC  {NAME} " in told
+            assert "stage transform failed" in told  # the sample ends in 2013: nothing has arrived for the last session
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=20) == 3
+        finally:
+            process.kill()

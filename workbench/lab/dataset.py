@@ -24,6 +24,7 @@ from workbench.lab.run_report import write_run_report
 from workbench.lab.snapshots import Snapshot, snapshot
 from workbench.lab.states import Gathered, gather
 from workbench.lab.understanding import calendars_of
+from workbench.lab.vintage import earlier_vintage
 from workbench.lake import TableRef, receipts, scan, version_of
 from workbench.lake.run_history import read_runs
 from workbench.model.contract import Reference
@@ -212,6 +213,7 @@ class Dataset:
             now=moment,
             received_at=max((r.received_at for r in arrived), default=None),
             opinion=self._opinion(snap, terms, gathered.within, symbols),
+            vintages=earlier_vintage(snap, terms, arrived, symbols),
             out_of_order=disorder if gathered.within is None else None,
             only=None if symbols is None else tuple(symbols),
         )

@@ -32,6 +32,7 @@ FILE_NAME: Final = "lineage.ndjson"
 NAMESPACE: Final = "workbench"
 PRODUCER: Final = f"urn:workbench:{__version__}"
 
+TRANSPORT: Final = "OPENLINEAGE__TRANSPORT"
 QUIET_SECONDS: Final = 300.0
 _log = logging.getLogger(__name__)
 
@@ -51,8 +52,14 @@ def note_lineage(plan: Plan, stage: StageRecord, versions: dict[str, int | None]
     events = events_of(plan, stage, versions)
     with (plan.folder / FILE_NAME).open("a", encoding="utf-8") as file:
         file.writelines(f"{scrubbed(Serde.to_json(event))}\n" for event in events)
-    if any(name.startswith("OPENLINEAGE") for name in os.environ) or Path("openlineage.yml").exists():
+    if _is_named():
         _server.send(events)
+
+
+def _is_named() -> bool:
+    """Whether somebody says where events go; without that OpenLineage's client prints them."""
+    said = any(name in ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG") or name.startswith(TRANSPORT) for name in os.environ)
+    return said or Path("openlineage.yml").exists()
 
 
 class _Server:
