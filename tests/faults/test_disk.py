@@ -36,7 +36,10 @@ def small(laid_out: Path, tmp_path: Path) -> Iterator[Lab]:
     contract.write_text(contract.read_text().replace("data/sample/spring.csv", "spring.csv"))
     shutil.rmtree(root / "data")
     (root / "data").mkdir()
-    mount("-t", "tmpfs", "-o", "size=700k", "tmpfs", str(root / "data"))
+    try:
+        mount("-t", "tmpfs", "-o", "size=700k", "tmpfs", str(root / "data"))
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"needs the right to mount a small disk: {error.stderr.decode().strip()}")
     yield open_lab(root)
     subprocess.run(["umount", "-l", str(root / "data")], check=True)
 
