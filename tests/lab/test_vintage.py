@@ -70,12 +70,12 @@ def test_damage_and_correction_are_told_apart(bars: Dataset) -> None:
     bring(bars, "damaged", damaged(year, 1.4))
     assert revisions(bars) == [(DAY, "damage")]
     assert revisions(bars, end=date(2023, 6, 14)) == []
-    assert revisions(bars, symbols=["ZZZ"]) == []
+    assert revisions(bars, symbols=["AAA"]) == [(DAY, "damage")]
 
 
 def test_a_correction_is_no_fault(bars: Dataset) -> None:
     year = clean_year()
     bring(bars, "first", damaged(year, 1.4))
     bring(bars, "corrected", year)
-    assert revisions(bars) in ([(DAY, "correction")], [])
+    assert revisions(bars) == [(DAY, "correction")]
     assert vintage_check(bars) == "PASS"
