@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {
     "bokeh-sampledata": "bokeh_sampledata",
     "playwright": "playwright-python",
+    "redis": "redis-py",
     "tables": "pytables",
     "tzdata": "python-tzdata",
 }

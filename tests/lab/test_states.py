@@ -220,6 +220,13 @@ def test_a_new_intraday_session_is_one_leaf_and_a_half_day_is_whole(tmp_path: Pa
     assert data.score().score.value == 100
 
 
+def test_a_first_score_up_to_a_session_sees_nothing_of_the_next(tmp_path: Path) -> None:
+    data = a_dataset(tmp_path, MINUTES)
+    write(tmp_path, "all.csv", half_hours("AAA", [date(2023, 11, 20), date(2023, 11, 22)]), "Time")
+    data.update()
+    assert data.gather(end="2023-11-20")[2].measured == (date(2023, 11, 20),)
+
+
 def test_rows_in_quarantine_are_in_the_state(daily: Dataset) -> None:
     daily.gather()
     write(daily.root, "bad.csv", ["AAA,2023-03-07,10,11,9,10,1", "AAA,2023-03-07,10,11,9,10.9,1", "AAA,soon,1,1,1,1,1"])

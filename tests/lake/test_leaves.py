@@ -167,15 +167,15 @@ def test_a_commit_lists_what_it_touched_and_no_more(lake: Lake, put: Callable[..
 def test_a_rival_in_the_same_month_is_in_the_hash(lake: Lake, put: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
     """What is hashed is what the commit is planned on: a retry hashes anew."""
     put(DAYS[4], leaf_by=LeafBy.MONTH)
-    plan = tables._planned
+    plan = tables.planned
 
     def planned(*args: Any) -> Any:
         decided = plan(*args)
-        monkeypatch.setattr(tables, "_planned", plan)
+        monkeypatch.setattr(tables, "planned", plan)
         put(DAYS[0], close=9.0, leaf_by=LeafBy.MONTH)
         return decided
 
-    monkeypatch.setattr(tables, "_planned", planned)
+    monkeypatch.setattr(tables, "planned", planned)
     assert put(DAYS[1], leaf_by=LeafBy.MONTH) == 2
     assert_never_from_rows(monkeypatch)
     assert_frame_equal(leaves(lake, TABLE, leaf_by=LeafBy.MONTH), from_rows(lake, LeafBy.MONTH))

@@ -295,18 +295,18 @@ def test_a_commit_in_between_makes_the_plan_anew(
 ) -> None:
     day, other = date(2024, 1, 2), date(2024, 1, 3)
     put = {"partition_by": PartitionBy.TIME, "lineage": lineage}
-    plan = tables._planned
+    plan = tables.planned
     rivals = iter([other, day])
 
     def planned(*args: Any) -> Any:
         decided = plan(*args)
         if (rival := next(rivals, None)) is not None:
-            monkeypatch.setattr(tables, "_planned", plan)
+            monkeypatch.setattr(tables, "planned", plan)
             replace_sessions(lake, TABLE, bars(["A"], [rival], close=9.0), sessions=(rival, rival), **put)
-            monkeypatch.setattr(tables, "_planned", planned)
+            monkeypatch.setattr(tables, "planned", planned)
         return decided
 
-    monkeypatch.setattr(tables, "_planned", planned)
+    monkeypatch.setattr(tables, "planned", planned)
     assert replace_sessions(lake, TABLE, bars(["A"], [day], close=1.0), sessions=(day, day), **put) == 2
     assert whole(lake).sort("session")["close"].to_list() == [1.0, 9.0]
     assert history(lake, TABLE).height == 3
@@ -316,16 +316,16 @@ def test_a_commit_in_between_makes_the_plan_anew(
 def test_endless_rivals_end_in_a_clear_error(lake: Lake, bars: Bars, lineage: Lineage, monkeypatch: pytest.MonkeyPatch) -> None:
     day = date(2024, 1, 2)
     put = {"sessions": (day, day), "partition_by": PartitionBy.TIME, "lineage": lineage}
-    plan = tables._planned
+    plan = tables.planned
 
     def planned(*args: Any) -> Any:
         decided = plan(*args)
-        monkeypatch.setattr(tables, "_planned", plan)
+        monkeypatch.setattr(tables, "planned", plan)
         replace_sessions(lake, TABLE, bars(["A"], [day], close=9.0), **put)
-        monkeypatch.setattr(tables, "_planned", planned)
+        monkeypatch.setattr(tables, "planned", planned)
         return decided
 
-    monkeypatch.setattr(tables, "_planned", planned)
+    monkeypatch.setattr(tables, "planned", planned)
     monkeypatch.setattr(commits, "ATTEMPTS", 2)
     with pytest.raises(WorkbenchError, match="other writers"):
         replace_sessions(lake, TABLE, bars(["A"], [day]), **put)

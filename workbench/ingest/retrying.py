@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from workbench.model.errors import Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from workbench.model.settings import Retries
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def _result(state: RetryCallState) -> Any:
     return None if state.outcome is None else state.outcome.result()
 
 
-def fetched(call: Callable[[], bytes | Failed], retries: Retries) -> bytes:
+def fetched(call: Callable[[], T | Failed], retries: Retries) -> T:
     """Call until it returns something.
 
     Raises
@@ -78,3 +82,22 @@ def fetched(call: Callable[[], bytes | Failed], retries: Retries) -> bytes:
         kind, told = type(result.error), str(result.error)
         raise kind(f"{told} (tried {before + 1} times)")
     return result
+
+
+def patiently(call: Callable[[], T], retries: Retries) -> T:
+    """Call until it does not raise what may pass.
+
+    Raises
+    ------
+    Transient
+        The last try's own.
+    """
+
+    def once() -> T | Failed:
+        try:
+            return call()
+        except Transient as error:
+            _log.warning("%s", error)
+            return Failed(error)
+
+    return fetched(once, retries)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from hashlib import sha256
@@ -19,6 +19,7 @@ from workbench.model.errors import BadInput
 from workbench.model.names import SYMBOL
 from workbench.model.receipts import Receipt
 from workbench.model.settings import Retries
+from workbench.transform.events import read_lines
 from workbench.transform.formats import parse_bytes
 from workbench.transform.standardise import STAMP, Arrived, Origin, standardise
 
@@ -127,12 +128,16 @@ def receive(lake: Lake, contract: Contract, offered: Sequence[Offer], *, receive
     return tuple(_receive(lake, contract, offer, received_at) for offer in offered)
 
 
-def read_arrived(payload: bytes, *, name: str, receipt: str) -> tuple[Origin, ...]:
+def read_arrived(payload: bytes, receipt: Receipt, contract: Contract) -> tuple[Origin, ...]:
     """Parse an arrival's bytes into raw tables whose rows carry its receipt."""
+    if receipt.is_events:
+        symbol = contract.symbols[0] if len(contract.symbols) == 1 else None
+        lines = read_lines(payload, origin=receipt.name, declared=contract.columns, kind=contract.kind, only_symbol=symbol)
+        return (Origin(lines.table, receipt.id, lines=lines),)
     origins: list[Origin] = []
     first = 0
-    for table in parse_bytes(payload, origin=name):
-        origins.append(Origin(table, receipt=receipt, first_row=first))
+    for table in parse_bytes(payload, origin=receipt.name):
+        origins.append(Origin(table, receipt=receipt.id, first_row=first))
         first += len(table.frame)
     return tuple(origins)
 
@@ -144,23 +149,28 @@ def standard_rows(origins: Sequence[Origin], contract: Contract) -> Arrived:
 
 def _receive(lake: Lake, contract: Contract, offer: Offer, received_at: datetime) -> Arrival:
     payload = offer.read()
-    digest = sha256(payload).hexdigest()
-    if (known := find_receipt(lake, contract.dataset, digest)) is not None:
+    receipt = plain_receipt(payload, contract.dataset, offer.source, offer.name, received_at)
+    if (known := find_receipt(lake, contract.dataset, receipt.sha256)) is not None:
         return Arrival(known, is_new=False)
-    arrived = standard_rows(read_arrived(payload, name=offer.name, receipt=digest[:16]), contract)
-    days = arrived.frame[STAMP].drop_nulls().dt.date()
-    if days.is_empty():
+    arrived = standard_rows(read_arrived(payload, receipt, contract), contract)
+    filled = filled_receipt(receipt, arrived)
+    if filled.first is None:
         where = f"{offer.path or offer.name}: no row has a time that can be read"
         raise BadInput(f"{where}; check the time column in the contract of {contract.dataset}")
-    receipt = Receipt(
-        id=digest[:16],
-        dataset=contract.dataset,
-        source=offer.source,
-        name=offer.name,
-        path="",
-        received_at=received_at,
-        sha256=digest,
-        size_bytes=len(payload),
+    return Arrival(*publish(lake, payload, filled))
+
+
+def plain_receipt(payload: bytes, dataset: str, source: str, name: str, received_at: datetime) -> Receipt:
+    """Return a receipt that says only what can be told without reading."""
+    digest = sha256(payload).hexdigest()
+    return Receipt(digest[:16], dataset, source, name, "", received_at, digest, len(payload), 0, 0, None, None)
+
+
+def filled_receipt(receipt: Receipt, arrived: Arrived) -> Receipt:
+    """Return a receipt with what the first reading saw."""
+    days = arrived.frame[STAMP].drop_nulls().dt.date()
+    return replace(
+        receipt,
         rows=len(arrived.frame),
         symbols=arrived.frame[SYMBOL].drop_nulls().n_unique(),
         first=_day(days.min()),
@@ -168,7 +178,6 @@ def _receive(lake: Lake, contract: Contract, offer: Offer, received_at: datetime
         out_of_order=arrived.out_of_order,
         unreadable_cells=_unreadable(arrived),
     )
-    return Arrival(*publish(lake, payload, receipt))
 
 
 def _day(value: Any) -> date | None:

@@ -12,12 +12,11 @@ from workbench.lab.arrivals import read_arrived, standard_rows
 from workbench.lab.contracts import contract_fingerprint
 from workbench.lab.fingerprint import code_fingerprint
 from workbench.lab.snapshots import leaf_by
-from workbench.lab.understanding import understand
+from workbench.lab.sorting import sorted_out
 from workbench.lake import Lineage, TableRef, read_raw, receipts, replace_receipts, replace_sessions, scan, version_of
 from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, REASON, SESSION, SYMBOL
 from workbench.transform.features import FEATURES
-from workbench.transform.structure import with_raw_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,14 +68,13 @@ def transform(lake: Lake, contract: Contract, *, session: date | None = None, ru
         Raw bytes are not what their receipt says.
     """
     arrived = _receipts_for(lake, contract, session)
-    origins = [o for r in arrived for o in read_arrived(read_raw(lake, r), name=r.name, receipt=r.id)]
-    frame = understand(standard_rows(origins, contract), contract, receipts=[r.id for r in arrived]).frame
-    good = frame.filter(pl.col(REASON).is_null()).drop(REASON)
+    origins = [origin for r in arrived for origin in read_arrived(read_raw(lake, r), r, contract)]
+    rows = sorted_out(standard_rows(origins, contract), contract, receipts=[r.id for r in arrived])
+    good, bad = rows.good, rows.bad
     if session is not None:
         good = good.filter(pl.col(SESSION) == session)
-        if good.is_empty() and frame.filter(pl.col(SESSION) == session).is_empty():
+        if good.is_empty() and bad.filter(pl.col(SESSION) == session).is_empty():
             raise BadInput(f"dataset {contract.dataset}: no row of session {session} has arrived; ingest its file first")
-    bad = with_raw_text(frame.filter(pl.col(REASON).is_not_null()), origins)
     lineage = Lineage(
         stage="transform",
         run=run,
@@ -98,7 +96,7 @@ def transform(lake: Lake, contract: Contract, *, session: date | None = None, ru
 
 
 def _receipts_for(lake: Lake, contract: Contract, session: date | None) -> tuple[Receipt, ...]:
-    everything = receipts(lake, contract.dataset)
+    everything = tuple(receipt for receipt in receipts(lake, contract.dataset) if receipt.rows)
     if not everything:
         raise BadInput(f"dataset {contract.dataset}: nothing has arrived yet; run: workbench ingest {contract.dataset}")
     if session is None:
@@ -134,6 +132,12 @@ def _write_rows(
         ids = [r.id for r in arrived]
         versions[str(quarantine)] = replace_receipts(lake, quarantine, bad, receipts=ids, lineage=lineage, leaf_by=by)
     return versions
+
+
+def write_features(lake: Lake, contract: Contract, session: date, *, run: str | None = None) -> dict[str, int]:
+    """Make the features of a session whose rows are there; return table -> version."""
+    lineage = Lineage(stage="features", run=run, contract=contract_fingerprint(contract), code=code_fingerprint())
+    return _write_features(lake, contract, session, lineage)
 
 
 def _write_features(lake: Lake, contract: Contract, session: date | None, lineage: Lineage) -> dict[str, int]:

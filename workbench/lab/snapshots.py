@@ -10,7 +10,7 @@ import polars as pl
 
 from workbench.lake import LeafBy, TableRef, columns_of, history, leaf_of, leaves, scan, version_at, version_of
 from workbench.model.errors import BadInput
-from workbench.model.names import EVENT_AT, RAW_TEXT, REASON, SESSION, SYMBOL, fields_of
+from workbench.model.names import EVENT_AT, RAW_TEXT, REASON, REJECTED, SESSION, SYMBOL, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ class Snapshot:
         return first, last if self.end is None else min(last, self.end)
 
     def rows(self, cells: pl.DataFrame | None = None, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """Read rows of both tables, with ``quarantine_reason``.
+        """Read rows of both tables, with ``quarantine_reason``; events that were rejected are no rows.
 
         Parameters
         ----------
@@ -77,6 +77,8 @@ class Snapshot:
         if self.quarantine is not None:
             parts.append(self._scanned(TableRef.quarantine(self.contract.dataset), self.quarantine, cells, columns))
         frame = pl.concat(parts, how="diagonal_relaxed")
+        if REASON in frame.columns:
+            frame = frame.filter(~pl.col(REASON).str.starts_with(REJECTED).fill_null(value=False))
         return frame if REASON in frame.columns else frame.with_columns(pl.lit(None, dtype=pl.String).alias(REASON))
 
     def _scanned(self, table: TableRef, version: int, cells: pl.DataFrame | None, columns: Sequence[str] | None) -> pl.DataFrame:

@@ -237,7 +237,7 @@ def _of_files(snap: Snapshot, terms: Terms, wanted: pl.DataFrame) -> State:
     days = wanted[LEAF].to_list()
     spans = [(day, month_end(day) if not terms.is_intraday else day) for day in days]
     table = TableRef.processed(snap.contract.dataset)
-    is_all = len(days) == len(snap.leaves)
+    is_all = snap.end is None and len(days) == len(snap.leaves)
     pieces = chunks(snap.lake, table, snap.processed, columns, spans)
     keep = leaf_of(leaf_by(snap.contract)).is_in(wanted[LEAF].implode())
     try:

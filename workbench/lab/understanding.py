@@ -11,12 +11,12 @@ import polars as pl
 
 from workbench.calendars import Calendar, calendar, learn_calendar, name_calendar, name_intraday_calendar
 from workbench.model.contract import Contract
-from workbench.model.names import EVENT_AT, PRICES, RECEIPT, ROW, SESSION, SYMBOL, UNREADABLE, Kind, fields_of
+from workbench.model.names import EVENT, EVENT_AT, PRICES, REASON, RECEIPT, ROW, SESSION, SYMBOL, UNREADABLE, Kind, fields_of
 from workbench.quality.timetables import terms_of
 from workbench.transform.frequency import DAILY_OR_SLOWER, step_minutes
 from workbench.transform.stamps import stamps_mark_ends
 from workbench.transform.standardise import OFFSET, STAMP, Arrived, heads_of_runs, place
-from workbench.transform.structure import mark_quarantine, newest_of_each_key, sort_rows
+from workbench.transform.structure import mark_quarantine, mark_rejected, newest_of_each_key, sort_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,9 +128,11 @@ def understand(
     timezone = zone_names.pop() if len(zone_names) == 1 else None
     if timezone and not arrived.is_zoned and not settled.timezone:
         notes.append(f"time zone {timezone}")
-    in_force = newest_of_each_key(frame, receipts)
+    in_force = newest_of_each_key(frame, receipts, arrived.kind)
     marked = mark_quarantine(sort_rows(in_force), arrived.kind, settled.policies)
-    standard = [SYMBOL, EVENT_AT, SESSION, *arrived.fields, UNREADABLE, RECEIPT, ROW, "quarantine_reason"]
+    marked = mark_rejected(marked, arrived.origins)
+    events = [EVENT] if EVENT in marked.columns else []
+    standard = [SYMBOL, EVENT_AT, SESSION, *arrived.fields, UNREADABLE, RECEIPT, ROW, *events, REASON]
     return Understood(marked.select(standard), settled, calendars, timezone, tuple(notes), arrived.out_of_order)
 
 

@@ -80,8 +80,8 @@ def earlier_vintage(
 
 
 def _newest_again(arrived: Sequence[Receipt]) -> Receipt | None:
-    """Return the last arrival whose days overlap those of one before it."""
-    dated = [receipt for receipt in arrived if receipt.first and receipt.last]
+    """Return the last file whose days overlap those of one before it; the pieces of a feed go on, and say nothing again."""
+    dated = [receipt for receipt in arrived if receipt.first and receipt.last and not receipt.is_events]
     for place in range(len(dated) - 1, 0, -1):
         mine = dated[place]
         if any(r.first <= mine.last and r.last >= mine.first for r in dated[:place]):  # type: ignore[operator]

@@ -1,5 +1,6 @@
 """Zones, tables, versions, lineage: where data rests, and how it is read back."""
 
+from workbench.lake.appending import Appended, Stand, append_rows, merge_small_files, position_of
 from workbench.lake.chunks import chunks, columns_of, file_chunks
 from workbench.lake.compaction import compact
 from workbench.lake.findings import FindingStore
@@ -14,13 +15,16 @@ from workbench.lake.versions import history, lineage_of, version_at, version_of
 from workbench.lake.zones import Lake, TableRef, Zone, safe_name
 
 __all__ = [
+    "Appended",
     "FindingStore",
     "Lake",
     "LeafBy",
     "Lineage",
+    "Stand",
     "StateStore",
     "TableRef",
     "Zone",
+    "append_rows",
     "chunks",
     "columns_of",
     "compact",
@@ -31,6 +35,8 @@ __all__ = [
     "leaf_of",
     "leaves",
     "lineage_of",
+    "merge_small_files",
+    "position_of",
     "publish",
     "read_raw",
     "receipts",

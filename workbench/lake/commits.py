@@ -47,6 +47,8 @@ class Write:
         Where files are to lie; None: as the table says.
     file_bytes
         A file that would grow beyond is split; None: as Delta does.
+    position
+        How far a feed has been taken in with this write: its name, and where.
     """
 
     frame: pl.DataFrame
@@ -56,6 +58,7 @@ class Write:
     predicate: str | None = None
     partition_by: tuple[str, ...] | None = None
     file_bytes: int | None = field(default=None, kw_only=True)
+    position: tuple[str, int] | None = field(default=None, kw_only=True)
 
 
 @overload
@@ -108,7 +111,7 @@ def _committed(lake: Lake, table: TableRef, plan: Callable[[DeltaTable | None], 
 
 
 def _written(target: DeltaTable | Any, write: Write) -> None:
-    from deltalake import CommitProperties, WriterProperties, write_deltalake
+    from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
 
     options: Any = {"mode": write.mode, "schema_mode": write.schema_mode, "predicate": write.predicate}
     write_deltalake(
@@ -120,5 +123,9 @@ def _written(target: DeltaTable | Any, write: Write) -> None:
         target_file_size=write.file_bytes,
         writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP_ROWS),
         # No retries: with them Delta lets commits pass that it takes to be harmless; here the plan is made anew.
-        commit_properties=CommitProperties(custom_metadata=write.marks, max_commit_retries=0),
+        commit_properties=CommitProperties(
+            custom_metadata=write.marks,
+            max_commit_retries=0,
+            app_transactions=[Transaction(*write.position)] if write.position else None,
+        ),
     )

@@ -18,14 +18,14 @@ import polars as pl
 from workbench.lake.layout import PARTITION_COLUMNS
 from workbench.model.contract import PartitionBy
 from workbench.model.errors import BadInput
-from workbench.model.names import EVENT_AT, RAW_TEXT, RECEIPT, ROW, SESSION, SYMBOL
+from workbench.model.names import EVENT, EVENT_AT, RAW_TEXT, RECEIPT, ROW, SESSION, SYMBOL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LEAF: Final = "leaf"
 HASHES: Final = pl.Schema({LEAF: pl.Date, "hash": pl.String, "rows": pl.Int64})
-NOT_HASHED: Final = frozenset({RECEIPT, ROW, RAW_TEXT, *PARTITION_COLUMNS[PartitionBy.HYBRID]})
+NOT_HASHED: Final = frozenset({RECEIPT, ROW, RAW_TEXT, EVENT, *PARTITION_COLUMNS[PartitionBy.HYBRID]})
 """Where a row came from and where it lies say nothing about what it holds."""
 
 BATCH_ROWS: Final = 2_000_000  # more rows are hashed some leaves at a time, to bound memory

@@ -39,6 +39,8 @@ def receipt_json(receipt: Receipt) -> str:
             "last": receipt.last.isoformat() if receipt.last else None,
             "out_of_order": receipt.out_of_order,
             "unreadable_cells": receipt.unreadable_cells,
+            "position": receipt.position,
+            "is_events": receipt.is_events,
         },
         indent=1,
     )

@@ -109,6 +109,8 @@ def read_sealed(folder: Path, seal: str) -> dict[str, bytes]:
             raise FileNotFoundError(folder) from error
         raise DamagedFiles(f"{folder}: {error.strerror}") from error
     if seal_of(files) != seal:
+        if not folder.is_dir():  # it was taken away while we looked, and nothing of it was there to be read
+            raise FileNotFoundError(folder)
         raise DamagedFiles(f"{folder}: its files are not those that were written")
     return files
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scope:
+class Scope:
     """The rows that a commit replaces: ``rows`` is true for them; their ``column`` lies in [low, high]."""
 
     column: str
@@ -41,11 +41,11 @@ class _Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class Job:
     """What is to be committed: rows in place of those of a scope (None: in place of all)."""
 
     frame: pl.DataFrame
-    scope: _Scope | None
+    scope: Scope | None
     by: PartitionBy
     lineage: Lineage
     leaf_by: LeafBy | None
@@ -100,12 +100,12 @@ def replace_sessions(
     what stays is written again, merged in order. A session that is new goes to a file of its own.
     """
     if sessions is None:
-        return _commit(lake, table, _Job(frame, None, partition_by, lineage, leaf_by))
+        return _commit(lake, table, Job(frame, None, partition_by, lineage, leaf_by))
     first, last = sessions
     inside = pl.col(SESSION).is_between(first, last)
     _require_inside(frame, inside, f"{table}: expected rows of the sessions {first} to {last}", SESSION)
-    scope = _Scope(SESSION, first, last, inside, {"first": first.isoformat(), "last": last.isoformat()})
-    return _commit(lake, table, _Job(frame, scope, partition_by, lineage, leaf_by))
+    scope = Scope(SESSION, first, last, inside, {"first": first.isoformat(), "last": last.isoformat()})
+    return _commit(lake, table, Job(frame, scope, partition_by, lineage, leaf_by))
 
 
 def replace_receipts(
@@ -138,24 +138,24 @@ def replace_receipts(
         raise BadInput(f"{table}: expected at least one receipt whose rows are to be replaced")
     inside = pl.col(RECEIPT).is_in(list(receipts))
     _require_inside(frame, inside, f"{table}: expected rows of {len(receipts)} receipt(s)", RECEIPT)
-    scope = _Scope(RECEIPT, min(receipts), max(receipts), inside, {})
-    return _commit(lake, table, _Job(frame, scope, partition_by, lineage, leaf_by))
+    scope = Scope(RECEIPT, min(receipts), max(receipts), inside, {})
+    return _commit(lake, table, Job(frame, scope, partition_by, lineage, leaf_by))
 
 
-def _commit(lake: Lake, table: TableRef, job: _Job) -> int:
+def _commit(lake: Lake, table: TableRef, job: Job) -> int:
     def plan(current: DeltaTable | None) -> Write:
-        return _planned(current, job, table)
+        return planned(current, job, table)
 
     return committed(lake, table, plan)
 
 
-def _planned(current: DeltaTable | None, job: _Job, table: TableRef) -> Write:
+def planned(current: DeltaTable | None, job: Job, table: TableRef) -> Write:
     """Decide what to write; reads the table, changes nothing."""
     new, scope = laid_out(job.frame, job.by), job.scope
     if current is None or scope is None:
         mode, schema_mode = ("error", None) if current is None else ("overwrite", "overwrite")
         return Write(new, _marks(job, new), mode, schema_mode, partition_by=PARTITION_COLUMNS[job.by])
-    _require_fits(current, new, job.by, table)
+    require_fits(current, new, job.by, table)
     rows = visible(current)
     marks = _marks(job, new, rows)
     if not rows.filter(scope.rows).head(1).collect().height:
@@ -167,7 +167,7 @@ def _planned(current: DeltaTable | None, job: _Job, table: TableRef) -> Write:
     return Write(merged, marks, "overwrite", "merge", replaced)
 
 
-def _marks(job: _Job, new: pl.DataFrame, old: pl.LazyFrame | None = None) -> dict[str, str]:
+def _marks(job: Job, new: pl.DataFrame, old: pl.LazyFrame | None = None) -> dict[str, str]:
     """Return the commit's metadata; ``old`` are the rows of the table, where not all of them are replaced."""
     change = {
         "operation": f"replace {f'{job.scope.column}s' if job.scope else 'table'}",
@@ -180,7 +180,7 @@ def _marks(job: _Job, new: pl.DataFrame, old: pl.LazyFrame | None = None) -> dic
     return marks | {LEAVES: changed_leaves(new, job.leaf_by, old, job.scope.rows if job.scope else None)}
 
 
-def _widened(current: DeltaTable, scope: _Scope) -> tuple[Any, Any]:
+def _widened(current: DeltaTable, scope: Scope) -> tuple[Any, Any]:
     """Widen [low, high] until every file lies inside or outside of it."""
     files = pl.DataFrame(current.get_add_actions(flatten=True))
     least, most = f"min.{scope.column}", f"max.{scope.column}"
@@ -193,7 +193,7 @@ def _widened(current: DeltaTable, scope: _Scope) -> tuple[Any, Any]:
         low, high = wider
 
 
-def _require_fits(current: DeltaTable, new: pl.DataFrame, by: PartitionBy, table: TableRef) -> None:
+def require_fits(current: DeltaTable, new: pl.DataFrame, by: PartitionBy, table: TableRef) -> None:
     """Refuse what Delta would silently cast, or lay out otherwise than the table."""
     require_partitioning(current, by, table)
     has = pl.scan_delta(current).collect_schema()

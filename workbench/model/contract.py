@@ -161,9 +161,21 @@ class Schedule(_Part):
 
 
 class Alerts(_Part):
-    """Who is told: a program and its arguments, which gets each alert as JSON on its standard input."""
+    """Who is told, and from when on a feed is told of.
+
+    Attributes
+    ----------
+    command
+        A program and its arguments, which gets each alert as JSON on its standard input.
+    max_rejected_share
+        Of a feed's latest events.
+    max_silence_minutes
+        Without an event while the market is open; None: silence is not told of.
+    """
 
     command: tuple[str, ...] = ()
+    max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    max_silence_minutes: Annotated[float, Field(gt=0)] | None = None
 
 
 def _known_feature(name: str) -> str:

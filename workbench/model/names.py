@@ -16,6 +16,10 @@ RECEIPT: Final = "receipt"
 UNREADABLE: Final = "unreadable"
 REASON: Final = "quarantine_reason"
 RAW_TEXT: Final = "raw_text"
+EVENT: Final = "event"
+
+REJECTED: Final = "rejected_event"
+"""How the reason of an event begins that was not accepted: it is kept, told of, and no row of the data."""
 
 PRICE_FIELDS: Final = ("open", "high", "low", "close")
 

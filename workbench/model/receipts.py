@@ -25,6 +25,10 @@ class Receipt:
         runs backwards throughout is a convention, not a disorder, and counts nothing.
     unreadable_cells
         Cells whose text is no number.
+    position
+        Of what came through a feed: where it ends there; None: it was brought by itself.
+    is_events
+        Whether it is a piece of a feed, one event a line, each an arrival of its own, and not a file.
     """
 
     id: str
@@ -41,3 +45,5 @@ class Receipt:
     last: date | None
     out_of_order: dict[str, int] = field(default_factory=dict)
     unreadable_cells: int = 0
+    position: int | None = None
+    is_events: bool = False

@@ -58,10 +58,15 @@ Execute = Callable[[Plan, str], StageRecord]
 """How one stage of a plan is executed."""
 
 
+def new_run_id(started: datetime | None = None) -> str:
+    """Return an id that no other run has, and by which runs sort as they began."""
+    return f"{started or datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
 def plan_run(lab: Lab, dataset: Dataset, session: date, *, now: datetime | None = None) -> Plan:
     """Decide what a run depends on, and where it will be kept."""
     started = datetime.now(UTC)
-    run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    run_id = new_run_id(started)
     folder = run_folder(lab.lake.zone(Zone.METADATA), run_id, session)
     return Plan(run_id, dataset.name, session, now or started, started, _inputs(lab, dataset, session, now), folder)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from workbench.pipeline.backfill import Filled
     from workbench.pipeline.daily import Ran
+    from workbench.pipeline.streaming import Followed
 
 
 def require_done(ran: Ran) -> None:
@@ -89,3 +90,20 @@ def require_filled(filled: Filled) -> None:
             f"{filled.dataset}: {len(filled.failed)} of {filled.sessions} sessions failed, the first {first.session} in "
             f"{first.error}; mend the cause, then run the same command again: what is done stays done"
         )
+
+
+def stream_document(done: Followed) -> dict[str, Any]:
+    """Return what came of following a feed, as JSON values."""
+    return {
+        "schema": "workbench.stream/1",
+        "dataset": done.dataset,
+        "feed": done.feed,
+        "run": done.run,
+        **{name: getattr(done, name) for name in ("pieces", "events", "new", "repeated", "superseded", "late")},
+        "rejected": dict(sorted(done.rejected.items())),
+        "events_per_second": round(done.events / done.busy_seconds, 1) if done.busy_seconds else None,
+        "latency_seconds": {"p50": done.latency_at(0.5), "p95": done.latency_at(0.95)},
+        "judged": {day.isoformat(): {"run": run, "score": score} for day, (run, score) in sorted(done.judged.items())},
+        "alerts": done.alerts,
+        "seconds": done.seconds,
+    }

@@ -14,7 +14,7 @@ from workbench.transform.numbers import is_missing, number, share_numeric
 from workbench.transform.times import looks_like_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from workbench.transform.tables import RawTable
 
@@ -128,18 +128,46 @@ def _named(table: RawTable, declared: dict[str, str], kind: Kind | None) -> dict
             hint = did_you_mean(source, columns)
             raise BadInput(f"{table.origin}: expected a column '{source}' for {standard}; found {_shown(columns)}{hint}")
         found["time" if standard == EVENT_AT else standard] = source
-    taken = set(found.values())
-    ranks: dict[str, tuple[int, str]] = {}
+    found |= _ranked(columns, found)
+    return _plausible(table, found, declared, kind)
+
+
+def _ranked(columns: Sequence[str], found: Mapping[str, str]) -> dict[str, str]:
+    """Return, for what is not found yet, the column whose name is the most usual one."""
+    ranks: dict[str, tuple[int, bool, str]] = {}
     for source in columns:
         bare = _bare(source)
         standard = _STANDARD.get(bare, "")
-        if not standard or source in taken or standard in found:
+        if not standard or source in found.values() or standard in found:
             continue
-        rank = ALIASES[standard].index(bare)
-        if standard not in ranks or rank < ranks[standard][0]:
-            ranks[standard] = (rank, source)
-    found |= {standard: source for standard, (_, source) in ranks.items()}
-    return _plausible(table, found, declared, kind)
+        rank = (ALIASES[standard].index(bare), source != source.lower(), source)
+        if standard not in ranks or rank[:2] < ranks[standard][:2]:
+            ranks[standard] = rank
+    return {standard: source for standard, (_, _, source) in ranks.items()}
+
+
+def columns_by_name(columns: Sequence[str], declared: Mapping[str, str], kind: Kind) -> dict[str, str]:
+    """Find time, symbol and fields by names alone, whatever the cells hold.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        What there is.
+    declared : mapping of standard name to source name
+        From a contract; these need not be there.
+    kind : Kind
+
+    Returns
+    -------
+    dict
+        Standard name -> source name.
+    """
+    found = {"time" if standard == EVENT_AT else standard: source for standard, source in declared.items()}
+    found = _as_kind_calls_it(found | _ranked(columns, found), kind)
+    if not {"time", EVENT_AT} & declared.keys() and {"date", "time"} <= {_bare(name) for name in columns}:
+        found.pop("time", None)  # the one may be the day and the other its hour: their cells say
+    wanted = ("time", SYMBOL, *fields_of(kind))
+    return {standard: found[standard] for standard in wanted if standard in found}
 
 
 def _plausible(table: RawTable, found: dict[str, str], declared: dict[str, str], kind: Kind | None) -> dict[str, str]:
@@ -150,6 +178,11 @@ def _plausible(table: RawTable, found: dict[str, str], declared: dict[str, str],
     symbol = found.get(SYMBOL)
     if symbol and SYMBOL not in declared and (_bare(symbol) in _WEAK_SYMBOL and _is_numeric(table, symbol)):
         del found[SYMBOL]
+    return _as_kind_calls_it(found, kind)
+
+
+def _as_kind_calls_it(found: dict[str, str], kind: Kind | None) -> dict[str, str]:
+    """Call a price close, a volume size, and a close value, where that is what they are in this kind."""
     if "price" in found and "close" not in found and {"open", "high", "low"} <= found.keys():
         found["close"] = found.pop("price")
     if kind in (Kind.TICKS, None) and "price" in found and "volume" in found and "size" not in found and "close" not in found:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from workbench.model.errors import BadInput
-from workbench.model.names import EVENT_AT, RECEIPT, ROW, SYMBOL, UNREADABLE, Kind, fields_of
+from workbench.model.names import EVENT, EVENT_AT, RECEIPT, ROW, SYMBOL, UNREADABLE, Kind, fields_of
 from workbench.transform.columns import ColumnMap, map_columns
 from workbench.transform.frequency import frequency_of
 from workbench.transform.numbers import is_missing, number
@@ -17,6 +17,7 @@ from workbench.transform.times import Stamps, parse_times
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from workbench.transform.events import Lines
     from workbench.transform.tables import RawTable
 
 STAMP = "stamp"
@@ -30,11 +31,12 @@ _MIDNIGHT_ZONES = (
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Which rows of an arrival a raw table holds: ``first_row`` onwards."""
+    """Which rows of an arrival a raw table holds: ``first_row`` onwards; of a feed, the lines they were."""
 
     table: RawTable
     receipt: str = ""
     first_row: int = 0
+    lines: Lines | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,10 @@ class Arrived:
         ``symbol`` (null where empty), ``stamp`` (Datetime("us"), wall clock as written; null where
         unreadable), ``offset_minutes`` (Int32, null where the stamp says nothing), numeric fields
         (Float64, NaN never), ``unreadable`` (comma-separated fields whose text is no number),
-        ``receipt``, ``row``; in order of arrival.
+        ``receipt``, ``row``; in order of arrival. Where some came through a feed, ``event`` (Int64)
+        tells each from all others; null in rows of files.
     out_of_order
-        Symbol -> rows whose time lies before that of the row ahead of them.
+        Symbol -> rows of a file whose time lies before that of the row ahead of them.
     """
 
     frame: pl.DataFrame
@@ -85,12 +88,14 @@ def standardise(
         No time or price column, or tables of different kinds.
     """
     origins = tuple(origins)
-    maps = [map_columns(origin.table, columns, kind) for origin in origins]
+    maps = [map_columns(origin.table, origin.lines.columns if origin.lines else columns, kind) for origin in origins]
     kinds = {m.kind for m in maps}
     chosen = maps[0].kind if len(kinds) == 1 else _common_kind(kinds)
     parts = [_standard(origin, m, chosen) for origin, m in zip(origins, maps, strict=True)]
     frame = pl.concat(parts, how="diagonal")
-    frame = frame.select([SYMBOL, STAMP, OFFSET, *(f for f in fields_of(chosen) if f in frame.columns), UNREADABLE, RECEIPT, ROW])
+    events = [EVENT] if EVENT in frame.columns else []
+    fields = [name for name in fields_of(chosen) if name in frame.columns]
+    frame = frame.select([SYMBOL, STAMP, OFFSET, *fields, UNREADABLE, RECEIPT, ROW, *events])
     offsets = frame[OFFSET]
     found = frequency or ("irregular" if chosen is Kind.TICKS else frequency_of(frame.select(SYMBOL, STAMP)))
     return Arrived(
@@ -99,7 +104,7 @@ def standardise(
         frequency=found,
         origins=origins,
         is_zoned=offsets.null_count() < len(offsets),
-        out_of_order=_out_of_order(frame),
+        out_of_order=_out_of_order(frame.filter(pl.col(EVENT).is_null()) if events else frame),
         inferred=_inferred(maps, columns or {}, origins),
     )
 
@@ -144,7 +149,8 @@ def _standard(origin: Origin, columns: ColumnMap, kind: Kind) -> pl.DataFrame:
     else:
         symbol = pl.lit(table.label) if columns.symbol is None else _symbols(table.frame[columns.symbol])
         long = frame.select(symbol.alias(SYMBOL), *when, *_numbers(frame, sources, table.decimal))
-    return long.with_columns(pl.lit(origin.receipt).alias(RECEIPT))
+    placed = long.with_columns(pl.lit(origin.receipt).alias(RECEIPT))
+    return placed if origin.lines is None else placed.with_columns(origin.lines.hashes)
 
 
 def _field_sources(columns: ColumnMap, kind: Kind) -> dict[str, str]:
