@@ -13,11 +13,13 @@ from workbench.calendars import Calendar, calendar
 from workbench.ingest.files import read_paths
 from workbench.lab.arrivals import Offer, offers, receive
 from workbench.lab.beside import rows_beside
+from workbench.lab.decisions import Decisions
 from workbench.lab.displays import frame_html
 from workbench.lab.history import History, rebuild
 from workbench.lab.judgement import Judgement, against_its_past, judge, judged_by_states
 from workbench.lab.memory import memory_of
 from workbench.lab.processing import transform
+from workbench.lab.quarantine import quarantined
 from workbench.lab.report import sampled
 from workbench.lab.results import Arrivals, Findings, Profile, Rows, RunReport, Scored, Transformation
 from workbench.lab.run_report import write_run_report
@@ -259,13 +261,17 @@ class Dataset:
 
         A session that is asked for as the last (``end``) is held against those before it.
         """
+        return self.judged(findings=findings, **which)[1]
+
+    def judged(self, *, findings: bool = True, **which: Any) -> tuple[Snapshot, Judgement]:
+        """Return what was judged beside the judgement; arguments as for :meth:`judge`."""
         snap, evidence, gathered = self.gather(**which)
         events = self._events()
         look = snap.rows if events is None else lambda cells: with_events(snap.rows(cells), events)
         memory = None if which.get("fresh") else memory_of(snap, evidence, events, which)
         made = judge(evidence, look, memory) if findings else judged_by_states(evidence, look)
         last = _day(which.get("end")) if findings else None
-        return replace(made if last is None else against_its_past(made, last), gathered=str(gathered))
+        return snap, replace(made if last is None else against_its_past(made, last), gathered=str(gathered))
 
     def _events(self) -> pl.DataFrame | None:
         return None if self.contract.events is None else read_events(read_paths([self.root / self.contract.events])[0])
@@ -348,8 +354,16 @@ class Dataset:
 
     def quarantined(self) -> pl.DataFrame:
         """Return the rows in quarantine, each with its reason and the vendor's own cells."""
-        table = TableRef.quarantine(self.name)
-        return pl.DataFrame() if version_of(self.lake, table) is None else scan(self.lake, table).collect().sort(SYMBOL, EVENT_AT)
+        return quarantined(self.lake, self.name)
+
+    @property
+    def decisions(self) -> Decisions:
+        """What was decided about this dataset, and what may be done about it."""
+        return Decisions(self)
+
+    def reference_rows(self) -> list[pl.DataFrame]:
+        """Return the trusted rows of the contract's other sources, most trusted first."""
+        return [self._reference_rows(source.path) for source in self.contract.sources if source.role == "reference"]
 
     def feature(self, name: str, *, symbols: Sequence[str] | None = None, start: Day = None, end: Day = None) -> pl.DataFrame:
         """Read one feature, sorted by symbol, then time."""

@@ -10,9 +10,10 @@ import polars as pl
 
 from workbench.lab.arrivals import read_arrived, standard_rows
 from workbench.lab.contracts import contract_fingerprint
+from workbench.lab.decided import after_decisions
 from workbench.lab.fingerprint import code_fingerprint
 from workbench.lab.snapshots import leaf_by
-from workbench.lab.sorting import sorted_out
+from workbench.lab.sorting import SortedOut, sorted_out
 from workbench.lake import Lineage, TableRef, read_raw, receipts, replace_receipts, replace_sessions, scan, version_of
 from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, REASON, SESSION, SYMBOL
@@ -68,9 +69,8 @@ def transform(lake: Lake, contract: Contract, *, session: date | None = None, ru
         Raw bytes are not what their receipt says.
     """
     arrived = _receipts_for(lake, contract, session)
-    origins = [origin for r in arrived for origin in read_arrived(read_raw(lake, r), r, contract)]
-    rows = sorted_out(standard_rows(origins, contract), contract, receipts=[r.id for r in arrived])
-    good, bad = rows.good, rows.bad
+    rows = _rows_of(lake, contract, arrived)
+    good, bad = after_decisions(lake, contract, rows)
     if session is not None:
         good = good.filter(pl.col(SESSION) == session)
         if good.is_empty() and bad.filter(pl.col(SESSION) == session).is_empty():
@@ -83,8 +83,8 @@ def transform(lake: Lake, contract: Contract, *, session: date | None = None, ru
         code=code_fingerprint(),
     )
     versions = _write_rows(lake, contract, good, bad, arrived, session, lineage)
-    versions |= _write_features(lake, contract, session, lineage)
-    counts = bad.group_by(REASON).len().sort(REASON)
+    versions |= _write_features(lake, contract, None if session is None else (session, session), lineage)
+    counts = rows.bad.group_by(REASON).len().sort(REASON)
     return Transformed(
         session=session,
         rows=len(good),
@@ -111,6 +111,20 @@ def _receipts_for(lake: Lake, contract: Contract, session: date | None) -> tuple
     return covering
 
 
+_LATEST: dict[tuple[str, ...], SortedOut] = {}
+"""The arrivals that were read last: the sessions of one file come one after the other, and are read once."""
+
+
+def _rows_of(lake: Lake, contract: Contract, arrived: Sequence[Receipt]) -> SortedOut:
+    """Read arrivals, and sort them out."""
+    key = (str(lake.root), contract_fingerprint(contract), *(receipt.id for receipt in arrived))
+    if key not in _LATEST:
+        _LATEST.clear()
+        origins = [origin for r in arrived for origin in read_arrived(read_raw(lake, r), r, contract)]
+        _LATEST[key] = sorted_out(standard_rows(origins, contract), contract, receipts=[r.id for r in arrived])
+    return _LATEST[key]
+
+
 def _write_rows(
     lake: Lake,
     contract: Contract,
@@ -134,19 +148,19 @@ def _write_rows(
     return versions
 
 
-def write_features(lake: Lake, contract: Contract, session: date, *, run: str | None = None) -> dict[str, int]:
-    """Make the features of a session whose rows are there; return table -> version."""
+def write_features(lake: Lake, contract: Contract, sessions: tuple[date, date], *, run: str | None = None) -> dict[str, int]:
+    """Make the features of sessions whose rows are there; return table -> version."""
     lineage = Lineage(stage="features", run=run, contract=contract_fingerprint(contract), code=code_fingerprint())
-    return _write_features(lake, contract, session, lineage)
+    return _write_features(lake, contract, sessions, lineage)
 
 
-def _write_features(lake: Lake, contract: Contract, session: date | None, lineage: Lineage) -> dict[str, int]:
+def _write_features(lake: Lake, contract: Contract, span: tuple[date, date] | None, lineage: Lineage) -> dict[str, int]:
     processed = TableRef.processed(contract.dataset)
     version = version_of(lake, processed)
     if not contract.features or version is None:
         return {}
-    start = None if session is None else session - LOOK_BACK
-    rows = scan(lake, processed, start=start, end=session, version=version).collect().sort(SYMBOL, EVENT_AT)
+    start, end = (None, None) if span is None else (span[0] - LOOK_BACK, span[1])
+    rows = scan(lake, processed, start=start, end=end, version=version).collect().sort(SYMBOL, EVENT_AT)
     source = Lineage(
         stage="features", run=lineage.run, tables=((str(processed), version),), contract=lineage.contract, code=lineage.code
     )
@@ -155,8 +169,7 @@ def _write_features(lake: Lake, contract: Contract, session: date | None, lineag
         feature = FEATURES[name](rows, contract.kind)
         if feature is None:
             continue
-        span = None if session is None else (session, session)
-        wanted = feature if session is None else feature.filter(pl.col(SESSION) == session)
+        wanted = feature if span is None else feature.filter(pl.col(SESSION).is_between(*span))
         table = TableRef.derived(name, contract.dataset)
         versions[str(table)] = replace_sessions(
             lake, table, wanted, sessions=span, partition_by=contract.storage.partition_by, lineage=source

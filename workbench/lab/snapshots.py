@@ -10,7 +10,19 @@ import polars as pl
 
 from workbench.lake import LeafBy, TableRef, columns_of, history, leaf_of, leaves, scan, version_at, version_of
 from workbench.model.errors import BadInput
-from workbench.model.names import EVENT_AT, RAW_TEXT, REASON, REJECTED, SESSION, SYMBOL, fields_of
+from workbench.model.names import (
+    CORRECTION,
+    DECIDED,
+    EVENT_AT,
+    RAW_TEXT,
+    REASON,
+    RECEIPT,
+    REJECTED,
+    ROW,
+    SESSION,
+    SYMBOL,
+    fields_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +76,9 @@ class Snapshot:
         return first, last if self.end is None else min(last, self.end)
 
     def rows(self, cells: pl.DataFrame | None = None, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """Read rows of both tables, with ``quarantine_reason``; events that were rejected are no rows.
+        """Read rows as they arrived, of both tables, with ``quarantine_reason``; events that were rejected are no rows.
+
+        What was decided later is undone: a corrected row is read as it was, a row that was made is not there.
 
         Parameters
         ----------
@@ -73,16 +87,23 @@ class Snapshot:
         columns : sequence of str, optional
             Beside ``symbol``, ``event_at`` and ``session``; None: all.
         """
-        parts = [self._scanned(TableRef.processed(self.contract.dataset), self.processed, cells, columns)]
+        aside, processed = None, TableRef.processed(self.contract.dataset)
         if self.quarantine is not None:
-            parts.append(self._scanned(TableRef.quarantine(self.contract.dataset), self.quarantine, cells, columns))
+            names = None if columns is None else (*columns, RECEIPT, ROW)
+            aside = self._scanned(TableRef.quarantine(self.contract.dataset), self.quarantine, cells, names)
+            aside = aside.filter(~_begins(REJECTED))
+        if aside is None or aside.filter(_begins(DECIDED)).is_empty():
+            parts = [self._scanned(processed, self.processed, cells, columns), *([] if aside is None else [aside])]
+        else:
+            parts = _as_they_arrived(self._scanned(processed, self.processed, cells, names), aside)
         frame = pl.concat(parts, how="diagonal_relaxed")
-        if REASON in frame.columns:
-            frame = frame.filter(~pl.col(REASON).str.starts_with(REJECTED).fill_null(value=False))
-        return frame if REASON in frame.columns else frame.with_columns(pl.lit(None, dtype=pl.String).alias(REASON))
+        frame = frame if REASON in frame.columns else frame.with_columns(pl.lit(None, dtype=pl.String).alias(REASON))
+        return frame if columns is None else frame.drop({RECEIPT, ROW} - {*columns}, strict=False)
 
     def _scanned(self, table: TableRef, version: int, cells: pl.DataFrame | None, columns: Sequence[str] | None) -> pl.DataFrame:
         rows = scan(self.lake, table, version=version)
+        if CORRECTION in rows.collect_schema():
+            rows = rows.filter(pl.col(CORRECTION).is_null()).drop(CORRECTION)
         there = rows.collect_schema().names()
         wanted = (
             there if columns is None else [n for n in dict.fromkeys([SYMBOL, EVENT_AT, SESSION, REASON, *columns]) if n in there]
@@ -102,6 +123,18 @@ class Snapshot:
             keyed = keyed.filter(near | pl.col(SESSION).is_null())
         found = keyed.join(cells.lazy(), on=cells.columns, how="semi", nulls_equal=True).collect()
         return found.drop(LEAF, strict=False)
+
+
+def _begins(word: str) -> pl.Expr:
+    return pl.col(REASON).str.starts_with(word).fill_null(value=False)
+
+
+def _as_they_arrived(processed: pl.DataFrame, aside: pl.DataFrame) -> list[pl.DataFrame]:
+    """Take rows that a decision set aside for the good rows they arrived as, unless they are still in the other table."""
+    again = _begins(DECIDED)
+    key = [RECEIPT, ROW]
+    good = aside.filter(again).join(processed, on=key, how="anti").with_columns(pl.lit(None, dtype=pl.String).alias(REASON))
+    return [processed, good, aside.filter(~again)]
 
 
 def leaf_by(contract: Contract) -> LeafBy:

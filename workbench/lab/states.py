@@ -16,9 +16,10 @@ from workbench.lake import (
     StateStore,
     TableRef,
     chunks,
+    columns_of,
     leaf_of,
 )
-from workbench.model.names import EVENT_AT, SESSION, SYMBOL, UNREADABLE
+from workbench.model.names import CORRECTION, EVENT_AT, SESSION, SYMBOL, UNREADABLE
 from workbench.quality.fold import Overlap, fold
 from workbench.quality.passes import fold_all, measured, measured_chunks
 from workbench.quality.state import State, beside, empty_state, loaded
@@ -220,8 +221,9 @@ def _day_numbers(leaves_: pl.Series) -> NDArray[np.int64]:
 
 
 def _measured(snap: Snapshot, terms: Terms, wanted: pl.DataFrame) -> State:
-    """Measure leaves from their rows: through row groups where all rows are good, together with those in quarantine elsewhere."""
-    clean = wanted.filter(~pl.col("has_quarantine") & pl.col(LEAF).is_not_null())
+    """Measure leaves from their rows: through row groups where all are good and as they arrived, with quarantine elsewhere."""
+    as_arrived = CORRECTION not in columns_of(snap.lake, TableRef.processed(snap.contract.dataset), snap.processed)
+    clean = wanted.filter(~pl.col("has_quarantine") & pl.col(LEAF).is_not_null() & as_arrived)
     mixed = wanted.join(clean, on=LEAF, how="anti", nulls_equal=True)
     parts = []
     if len(clean):

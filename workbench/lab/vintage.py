@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from workbench.lake import TableRef, scan, version_at
+from workbench.lab.snapshots import snapshot
 from workbench.model.errors import BadInput
 from workbench.model.names import REASON, SESSION, SYMBOL
 from workbench.quality.sources.vintages import restated
@@ -32,8 +32,8 @@ class EarlierVintage:
     """The rows of some days as they were before an arrival, to be compared with what they are."""
 
     snap: Snapshot
+    before: Snapshot
     terms: Terms
-    version: int
     start: date
     end: date
     symbols: tuple[str, ...] | None
@@ -41,9 +41,8 @@ class EarlierVintage:
     def __call__(self) -> Restated:
         """Compare."""
         days = pl.col(SESSION).is_between(self.start, self.end)
-        before = scan(
-            self.snap.lake, TableRef.processed(self.snap.contract.dataset), start=self.start, end=self.end, version=self.version
-        ).collect()
+        wanted = pl.DataFrame({SESSION: pl.date_range(self.start, self.end, eager=True)})
+        before = self.before.rows(wanted).filter(pl.col(REASON).is_null())
         now = self.snap.rows(before.select(SYMBOL).unique()).filter(days & pl.col(REASON).is_null())
         if self.symbols is not None:
             now, before = (rows.filter(pl.col(SYMBOL).is_in(self.symbols)) for rows in (now, before))
@@ -68,15 +67,15 @@ def earlier_vintage(
     if newest is None or newest.first is None or newest.last is None:
         return None
     try:
-        version = version_at(snap.lake, TableRef.processed(snap.contract.dataset), newest.received_at)
+        before = snapshot(snap.lake, snap.contract, newest.received_at)
     except BadInput:  # nothing had been made of the earlier one by then
         return None
-    if version >= snap.processed:
+    if before.processed >= snap.processed:
         return None
     around = AROUND_WITHIN_DAYS if terms.is_intraday else AROUND
     end = newest.last + around if snap.end is None else min(newest.last + around, snap.end)
     only = None if symbols is None else tuple(symbols)
-    return EarlierVintage(snap, terms, version, newest.first - around, end, only)
+    return EarlierVintage(snap, before, terms, newest.first - around, end, only)
 
 
 def _newest_again(arrived: Sequence[Receipt]) -> Receipt | None:

@@ -98,7 +98,7 @@ class FindingPolicy(_Part):
     """What is decided about findings of a kind (``*``: of any), from a confidence on, without a person."""
 
     kind: Annotated[str, AfterValidator(_known_kind)]
-    action: Action
+    action: Literal[Action.REVIEW, Action.QUARANTINE, Action.TAKE_PROPOSED, Action.TAKE_REFERENCE, Action.TAKE_LAST, Action.KEEP]
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.95
 
 

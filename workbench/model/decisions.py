@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from enum import StrEnum
+
+Moment = date | datetime
 
 
 class Action(StrEnum):
@@ -17,8 +20,16 @@ class Action(StrEnum):
     """Put the proposed value in the place of the observed one."""
     TAKE_REFERENCE = "take_reference"
     """Put what another source says in the place of the observed value."""
+    TAKE_LAST = "take_last"
+    """Put the last good value before in the place of the observed one; where a row is missing, make one of it."""
     KEEP = "keep"
     """Leave the data as it is."""
+    RELEASE = "release"
+    """Of a row in quarantine: put it among the processed rows."""
+    DROP = "drop"
+    """Of a row in quarantine: it was looked at, and stays where it is."""
+    WITHDRAW = "withdraw"
+    """Take back what was decided before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +48,50 @@ class Decision:
     action: Action
     by: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One row that a decision changes.
+
+    Attributes
+    ----------
+    at
+        Its session (daily and slower data), or its time in UTC.
+    values
+        Field -> value to be put there.
+    was
+        Field -> value that was observed there; a row that says something else by now is left alone. None: there was no row.
+    """
+
+    at: Moment
+    values: dict[str, float | None]
+    was: dict[str, float | None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One line of the ledger of a dataset; of several about one subject, the last stands.
+
+    Attributes
+    ----------
+    at
+        UTC.
+    by
+        ``policy``, or a person.
+    subject
+        A finding's id; or a row in quarantine, as ``receipt:row``.
+    start, end
+        Of a finding; sessions or moments, both included.
+    """
+
+    at: datetime
+    by: str
+    action: Action
+    reason: str
+    subject: str
+    kind: str = ""
+    symbol: str | None = None
+    start: Moment | None = None
+    end: Moment | None = None
+    cells: tuple[Cell, ...] = ()

@@ -18,6 +18,12 @@ REASON: Final = "quarantine_reason"
 RAW_TEXT: Final = "raw_text"
 EVENT: Final = "event"
 
+CORRECTION: Final = "correction"
+"""Of a processed row that is not as it arrived: what was decided about it, as JSON; null in all others."""
+
+DECIDED: Final = "decided"
+"""How the reason of a row begins that arrived well and was taken out, or corrected, by a decision."""
+
 REJECTED: Final = "rejected_event"
 """How the reason of an event begins that was not accepted: it is kept, told of, and no row of the data."""
 

@@ -24,7 +24,7 @@ from workbench.lake.locks import alone
 from workbench.model.errors import BadInput, SystemFailure
 from workbench.model.failures import Category
 from workbench.model.runs import Outcome, RunManifest
-from workbench.pipeline.daily import Begun, advance, close, kept_stages, versions_of
+from workbench.pipeline.daily import Begun, advance, close, kept_stages, settle_policies, versions_of
 from workbench.pipeline.notebook import refuse_wrong_parameters
 from workbench.pipeline.planning import is_done, plan_again, plan_run
 from workbench.pipeline.stages import LOADING, STAGES, in_notebooks, in_process
@@ -246,6 +246,7 @@ def _fill(
         if ended:
             keep_runs(lab.lake, dataset.name, sorted(ended, key=lambda manifest: manifest.session))
     if ended:
+        settle_policies(dataset, max(ended, key=lambda manifest: manifest.session))
         _compact(lab, dataset)
 
 

@@ -11,7 +11,7 @@ from workbench.lab.history import keep_run
 from workbench.lab.processing import write_features
 from workbench.lake import TableRef, Zone, compact, receipts, version_of
 from workbench.lake.locks import alone
-from workbench.pipeline.daily import Begun, advance, close, versions_of
+from workbench.pipeline.daily import Begun, advance, close, settle_policies, versions_of
 from workbench.pipeline.notify import notify
 from workbench.pipeline.planning import is_done, plan_run
 from workbench.pipeline.stages import LOADING, STAGES, in_notebooks
@@ -61,9 +61,10 @@ class Sessions:
         with alone(self.lab.lake, f"run {self.dataset.name} {day}"):
             plan = plan_run(self.lab, self.dataset, day, now=over_by(self.dataset, day))
             begun = Begun(plan, versions_of(self.dataset))
-            write_features(self.lab.lake, self.dataset.contract, day, run=plan.id)
+            write_features(self.lab.lake, self.dataset.contract, (day, day), run=plan.id)
             manifest = close(self.dataset, advance(self.lab, self.dataset, begun, JUDGING, in_notebooks(self.lab)))
             keep_run(self.dataset.lake, manifest)
+            settle_policies(self.dataset, manifest)
             notify(self.dataset, plan.folder)
         return manifest
 

@@ -158,6 +158,7 @@ def _run(lab: Lab, dataset: Dataset, begun: Begun, *, cold: bool, progress: Prog
     execute = in_notebooks(lab, cold=cold)
     manifest = close(dataset, advance(lab, dataset, begun, STAGES, execute, progress=progress))
     keep_run(dataset.lake, manifest)
+    settle_policies(dataset, manifest)
     notify(dataset, begun.plan.folder)
     return Ran(manifest, begun.plan.folder, is_new=True)
 
@@ -204,6 +205,12 @@ def close(dataset: Dataset, begun: Begun) -> RunManifest:
     manifest = _manifest(begun, dataset, Outcome.FAILED if begun.failed else Outcome.DONE)
     write_manifest(begun.plan.folder, manifest)
     return manifest
+
+
+def settle_policies(dataset: Dataset, manifest: RunManifest) -> None:
+    """Decide about what a run found what the contract decides without a person; behind the last stage that looks at tables."""
+    if dataset.contract.policies.findings and manifest.outcome is Outcome.DONE:
+        dataset.decisions.settle(end=manifest.session, now=manifest.now, run=manifest.id)
 
 
 def versions_of(dataset: Dataset) -> dict[str, int | None]:

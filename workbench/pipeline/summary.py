@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from workbench.lab.documents import iso
 from workbench.lab.run_report import REPORT
 from workbench.model.errors import BadInput, StageFailed
 from workbench.model.runs import Outcome
@@ -12,6 +13,7 @@ from workbench.monitor.alerts import Level
 if TYPE_CHECKING:
     from datetime import date
 
+    from workbench.lab.settling import Settlement
     from workbench.pipeline.backfill import Filled
     from workbench.pipeline.daily import Ran
     from workbench.pipeline.streaming import Followed
@@ -107,3 +109,14 @@ def stream_document(done: Followed) -> dict[str, Any]:
         "alerts": done.alerts,
         "seconds": done.seconds,
     }
+
+
+def settlement_document(dataset: str, made: Settlement) -> dict[str, Any]:
+    """Return what was decided without a person, as JSON values."""
+    decided = [
+        {"action": e.action.value, "by": e.by, "reason": e.reason, "finding": e.subject, "kind": e.kind, "symbol": e.symbol,
+         "start": iso(e.start), "end": iso(e.end), "cells": len(e.cells)}
+        for e in made.entries
+    ]  # fmt: skip
+    written = [[first.isoformat(), last.isoformat()] for first, last in made.written]
+    return {"schema": "workbench.decisions/1", "dataset": dataset, "decided": decided, "written": written}

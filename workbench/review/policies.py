@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from workbench.model.decisions import Action, Decision
+from workbench.review.proposals import ABSENT
 
 if TYPE_CHECKING:
     from workbench.model.contract import Contract, FindingPolicy
@@ -27,7 +28,7 @@ def decide(finding: Finding, contract: Contract) -> Decision:
 
     Notes
     -----
-    What is decided is said, and nothing is done: rows change where decisions are applied.
+    Nothing is done here: rows change where the ledger is applied.
     """
     for policy in contract.policies.findings:
         if _fits(policy, finding):
@@ -43,7 +44,12 @@ def decide(finding: Finding, contract: Contract) -> Decision:
 def _fits(policy: FindingPolicy, finding: Finding) -> bool:
     if policy.kind not in (finding.kind, "*") or finding.confidence < policy.min_confidence or finding.provisional:
         return False
-    if policy.action not in (Action.TAKE_PROPOSED, Action.TAKE_REFERENCE):
+    is_absent = finding.kind in ABSENT
+    if policy.action is Action.TAKE_LAST:
+        return is_absent or bool(finding.fields)
+    if policy.action not in (Action.TAKE_PROPOSED, Action.TAKE_REFERENCE) or (
+        is_absent and policy.action is Action.TAKE_REFERENCE
+    ):
         return True
     sure = not finding.hypotheses or finding.hypotheses[0].probability >= policy.min_confidence
     return sure and finding.proposed is not None and (finding.by_reference or policy.action is Action.TAKE_PROPOSED)

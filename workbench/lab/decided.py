@@ -1,0 +1,163 @@
+"""What was decided about a dataset, in its tables: applied when rows are made, and applied again where a decision changes.
+
+The wanted rows of a session follow from what arrived and from what stands in the ledger, and from nothing else; they are
+written where the tables hold others. So whatever was interrupted is mended by doing it again.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from workbench.calendars import calendar
+from workbench.lab.contracts import contract_fingerprint
+from workbench.lab.fingerprint import code_fingerprint
+from workbench.lab.snapshots import leaf_by, snapshot
+from workbench.lake import (
+    Lineage,
+    Stand,
+    TableRef,
+    append_rows,
+    position_of,
+    replace_receipts,
+    replace_sessions,
+    scan,
+    version_of,
+)  # fmt: skip
+from workbench.lake.decisions import read_entries
+from workbench.model.decisions import Action
+from workbench.model.names import DECIDED, EVENT_AT, REASON, RECEIPT, ROW, SESSION, SYMBOL
+from workbench.review.corrections import row_of, settled, standing
+from workbench.transform.structure import KEYED_KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from workbench.lab.sorting import SortedOut
+    from workbench.lake import Lake
+    from workbench.model.contract import Contract
+    from workbench.model.decisions import LedgerEntry, Moment
+
+LEDGER: Final = "decisions"
+_CHANGING: Final = (Action.QUARANTINE, Action.TAKE_PROPOSED, Action.TAKE_REFERENCE, Action.TAKE_LAST, Action.RELEASE)
+
+
+def after_decisions(lake: Lake, contract: Contract, rows: SortedOut) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the good rows and those for quarantine, after what stands in the ledger was done to them."""
+    entries = [entry for entry in standing(read_entries(lake, contract.dataset)).values() if entry.action in _CHANGING]
+    if not entries:
+        return rows.good, rows.bad
+    done = settled(rows.good, rows.bad, entries, midnight=midnight_of(contract), is_keyed=contract.kind in KEYED_KINDS)
+    return done.good, pl.concat([rows.bad, done.aside], how="diagonal_relaxed") if len(done.aside) else rows.bad
+
+
+def midnight_of(contract: Contract) -> pl.Expr | None:
+    """Return ``session`` to ``event_at`` of daily and slower data; None where rows go by their time."""
+    if contract.is_intraday:
+        return None
+    named = contract.calendar not in (None, "learned")
+    zone = contract.timezone or (calendar(contract.calendar).timezone if named else "UTC")
+    midnight = pl.col(SESSION).cast(pl.Datetime("us")).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return midnight.dt.convert_time_zone("UTC")
+
+
+def apply_decisions(lake: Lake, contract: Contract, *, run: str | None = None) -> tuple[tuple[date, date], ...]:
+    """Bring the tables in line with what was added to the ledger since they were last.
+
+    Returns
+    -------
+    tuple of (date, date)
+        The first and the last session of each stretch that was written again; nothing where all was in line.
+
+    Raises
+    ------
+    WorkbenchError
+        A write failed; doing it again goes on.
+
+    Notes
+    -----
+    Rows are set aside before they are taken out: a crash between the two leaves a row in both tables, and in no reading twice.
+    How far the ledger has been applied is a position of the processed table, as of a feed.
+    """
+    processed = TableRef.processed(contract.dataset)
+    ledger = read_entries(lake, contract.dataset)
+    if version_of(lake, processed) is None or len(ledger) <= (position_of(lake, processed, LEDGER) or 0):
+        return ()
+    lines = ledger[position_of(lake, processed, LEDGER) or 0 :]
+    entries = [entry for entry in standing(ledger).values() if entry.action in _CHANGING]
+    written = [span for span in _stretches(lake, contract, lines) if _apply(lake, contract, entries, *span, run=run)]
+    append_rows(
+        lake, processed, scan(lake, processed).head(0).collect(), key=(SYMBOL, EVENT_AT), stand=Stand(LEDGER, len(ledger)),
+        partition_by=contract.storage.partition_by, lineage=_lineage(lake, contract, run), leaf_by=leaf_by(contract),
+    )  # fmt: skip
+    return tuple(written)
+
+
+def _stretches(lake: Lake, contract: Contract, lines: Sequence[LedgerEntry]) -> Iterator[tuple[date, date]]:
+    """Yield, month by month, the first and the last day that lines of the ledger may change."""
+    spans = [(_day(line.start) - _AROUND, _day(line.end) + _AROUND) for line in lines if line.start and line.end]
+    days = {first + timedelta(days=number) for first, last in spans for number in range((last - first).days + 1)}
+    rows = [row_of(line.subject) for line in lines if ":" in line.subject]
+    if rows:
+        named = pl.LazyFrame(rows, schema={RECEIPT: pl.String, ROW: pl.Int64}, orient="row")
+        held = scan(lake, TableRef.quarantine(contract.dataset)).join(named, on=[RECEIPT, ROW], how="semi")
+        days.update(held.select(SESSION).drop_nulls().collect()[SESSION])
+    for _, month in groupby(sorted(days), key=lambda day: (day.year, day.month)):
+        same = list(month)
+        yield same[0], same[-1]
+
+
+_AROUND: Final = timedelta(days=1)
+"""A moment in UTC may belong to the session of the day before, or after."""
+
+
+def _day(moment: Moment) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
+
+
+def _apply(lake: Lake, contract: Contract, entries: Sequence[LedgerEntry], first: date, last: date, *, run: str | None) -> bool:
+    """Write the sessions of a stretch again where they are not what they should be."""
+    processed, quarantine = TableRef.processed(contract.dataset), TableRef.quarantine(contract.dataset)
+    within = pl.col(SESSION).is_between(first, last).fill_null(value=False)
+    arrived = snapshot(lake, contract).rows(pl.DataFrame({SESSION: pl.date_range(first, last, eager=True)}))
+    held = scan(lake, quarantine).collect() if version_of(lake, quarantine) is not None else arrived.clear()
+    good = arrived.filter(pl.col(REASON).is_null()).drop(REASON)
+    done = settled(
+        good, held.filter(within, ~_is_decided()), entries, midnight=midnight_of(contract), is_keyed=contract.kind in KEYED_KINDS
+    )
+    wanted = done.good.filter(within)  # rows are made wherever the ledger says
+    if _same(scan(lake, processed, start=first, end=last).collect(), wanted):
+        return False
+    lineage, by = _lineage(lake, contract, run), leaf_by(contract)
+    before = held.filter(within, _is_decided())
+    touched = sorted({*done.aside[RECEIPT].drop_nulls(), *before[RECEIPT].drop_nulls()})
+    if touched:
+        stays = held.filter(pl.col(RECEIPT).is_in(touched), ~(within & _is_decided()))
+        rows = pl.concat([stays, done.aside], how="diagonal_relaxed")
+        replace_receipts(lake, quarantine, rows, receipts=touched, lineage=lineage, leaf_by=by)
+    lies = contract.storage.partition_by
+    replace_sessions(lake, processed, wanted, sessions=(first, last), partition_by=lies, lineage=lineage, leaf_by=by)
+    return True
+
+
+def _lineage(lake: Lake, contract: Contract, run: str | None) -> Lineage:
+    processed = TableRef.processed(contract.dataset)
+    read = ((str(processed), version_of(lake, processed) or 0),)
+    return Lineage(stage="decide", run=run, tables=read, contract=contract_fingerprint(contract), code=code_fingerprint())
+
+
+def _is_decided() -> pl.Expr:
+    return pl.col(REASON).str.starts_with(DECIDED).fill_null(value=False)
+
+
+def _same(there: pl.DataFrame, wanted: pl.DataFrame) -> bool:
+    """Whether two tables hold the same rows; a column of nulls is no column."""
+    order = [SYMBOL, EVENT_AT]
+    full = [sorted(name for name in rows.columns if rows[name].null_count() < len(rows)) for rows in (there, wanted)]
+    alike = full[0] == full[1] and len(there) == len(wanted)
+    return alike and there.select(full[0]).sort(order, nulls_last=True).equals(
+        wanted.select(full[1]).sort(order, nulls_last=True)
+    )

@@ -1,0 +1,102 @@
+"""The ledger of what was decided about a dataset: one table in the metadata zone, to which lines are only added."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from workbench.lake.commits import Write, committed
+from workbench.lake.reading import visible
+from workbench.lake.versions import CHANGE, find_table
+from workbench.lake.zones import TableRef, Zone
+from workbench.model.decisions import Action, Cell, LedgerEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deltalake import DeltaTable
+
+    from workbench.lake.zones import Lake
+    from workbench.model.decisions import Moment
+
+LEDGER: Final = pl.Schema(
+    {
+        "at": pl.Datetime("us", "UTC"),
+        "line": pl.Int64(),
+        "by": pl.String(),
+        "action": pl.String(),
+        "reason": pl.String(),
+        "subject": pl.String(),
+        "kind": pl.String(),
+        "symbol": pl.String(),
+        "start": pl.String(),
+        "end": pl.String(),
+        "cells": pl.String(),
+    }
+)
+"""The columns of the table: those of a ``LedgerEntry``, moments in ISO form, ``cells`` as JSON; ``line`` counts from 0."""
+
+
+def ledger_table(dataset: str) -> TableRef:
+    """Return the name of the table: ``metadata/decisions/<dataset>``."""
+    return TableRef(Zone.METADATA, dataset, feature="decisions")
+
+
+def append_entries(lake: Lake, dataset: str, entries: Sequence[LedgerEntry]) -> int | None:
+    """Add lines to a ledger, in one atomic commit.
+
+    Returns
+    -------
+    int or None
+        The table's new version; None where there was nothing to add.
+
+    Raises
+    ------
+    WorkbenchError
+        The write failed, or other writers kept committing to the same table.
+    """
+
+    def plan(current: DeltaTable | None) -> Write | None:
+        if not entries:
+            return None
+        count = 0 if current is None else visible(current).select(pl.len()).collect().item()
+        rows = pl.DataFrame([_row(entry, count + number) for number, entry in enumerate(entries)], schema=LEDGER)
+        change = json.dumps({"operation": "decide", "rows": len(rows)}, sort_keys=True)
+        return Write(rows, {CHANGE: change}, "error" if current is None else "append", None if current is None else "merge")
+
+    return committed(lake, ledger_table(dataset), plan)
+
+
+def read_entries(lake: Lake, dataset: str) -> tuple[LedgerEntry, ...]:
+    """Return the lines of a ledger in the order in which they were written; none where nothing was decided.
+
+    Raises
+    ------
+    LakeBroken
+        The table's log cannot be read.
+    """
+    found = find_table(lake, ledger_table(dataset))
+    if found is None:
+        return ()
+    return tuple(_entry(row) for row in visible(found).collect().sort("line").iter_rows(named=True))
+
+
+def _row(entry: LedgerEntry, line: int) -> dict[str, Any]:
+    cells = [{"at": cell.at.isoformat(), "values": cell.values, "was": cell.was} for cell in entry.cells]
+    plain = {name: getattr(entry, name) for name in ("at", "by", "reason", "subject", "kind", "symbol")}
+    span = {name: None if moment is None else moment.isoformat() for name, moment in (("start", entry.start), ("end", entry.end))}
+    return {**plain, **span, "line": line, "action": entry.action.value, "cells": json.dumps(cells)}
+
+
+def _entry(row: dict[str, Any]) -> LedgerEntry:
+    cells = tuple(Cell(_moment(c["at"]), c["values"], c["was"]) for c in json.loads(row["cells"]))
+    start, end = (None if row[name] is None else _moment(row[name]) for name in ("start", "end"))
+    plain = {name: row[name] for name in ("at", "by", "reason", "subject", "kind", "symbol")}
+    return LedgerEntry(**plain, start=start, end=end, action=Action(row["action"]), cells=cells)
+
+
+def _moment(text: str) -> Moment:
+    return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)

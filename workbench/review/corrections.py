@@ -1,0 +1,191 @@
+"""What was decided, done to rows: some are taken out, some corrected, some made, some released. Frame -> frame; pure.
+
+What arrived is not lost: a row that is taken out or corrected is set aside as it was, and a row that is not as it arrived
+says so, and why, in ``correction``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from workbench.model.decisions import Action
+from workbench.model.names import CORRECTION, DECIDED, EVENT_AT, RAW_TEXT, REASON, RECEIPT, ROW, SESSION, SYMBOL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from workbench.model.decisions import LedgerEntry
+
+TAKING: Final = (Action.TAKE_PROPOSED, Action.TAKE_REFERENCE, Action.TAKE_LAST)
+CORRECTED: Final = f"{DECIDED}:corrected"
+DISPLACED: Final = f"{DECIDED}:displaced"
+_WHEN: Final = "__when"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Rows after decisions.
+
+    Attributes
+    ----------
+    good
+        With ``correction``, where there is any.
+    aside
+        Rows that arrived and are not among them as they were, with ``quarantine_reason``.
+    """
+
+    good: pl.DataFrame
+    aside: pl.DataFrame
+
+
+def standing(entries: Iterable[LedgerEntry]) -> dict[str, LedgerEntry]:
+    """Return what is decided of each subject: the last line about it, unless that takes back."""
+    last = {entry.subject: entry for entry in entries}
+    return {subject: entry for subject, entry in last.items() if entry.action is not Action.WITHDRAW}
+
+
+def settled(
+    good: pl.DataFrame, bad: pl.DataFrame, entries: Iterable[LedgerEntry], *, midnight: pl.Expr | None, is_keyed: bool = True
+) -> Settled:
+    """Do to rows what was decided about them.
+
+    Parameters
+    ----------
+    good : DataFrame
+        Standard rows as they arrived.
+    bad : DataFrame
+        Rows in quarantine, which may have been released.
+    entries : iterable of LedgerEntry
+        Those that stand.
+    midnight : Expr, optional
+        Of daily and slower data: ``session`` to the ``event_at`` of a row that is made. None: rows go by their time.
+    is_keyed : bool
+        Whether a symbol has one row at one time, so that a released one displaces another.
+    """
+    chosen = list(entries)
+    when = pl.col(EVENT_AT) if midnight is None else pl.col(SESSION)
+    rows = good.with_columns(when.alias(_WHEN), pl.lit(None, dtype=pl.String).alias(CORRECTION))
+    rows, taken = _taken_out(rows, [entry for entry in chosen if entry.action is Action.QUARANTINE])
+    rows, corrected = _corrected(rows, [entry for entry in chosen if entry.action in TAKING], midnight)
+    rows, displaced = _released(rows, bad, [entry for entry in chosen if entry.action is Action.RELEASE], is_keyed=is_keyed)
+    aside = pl.concat([taken, corrected, displaced], how="diagonal_relaxed").drop(_WHEN, CORRECTION)
+    untouched = rows[CORRECTION].null_count() == len(rows)
+    return Settled(rows.drop(_WHEN, *([CORRECTION] if untouched else [])), aside)
+
+
+def _taken_out(rows: pl.DataFrame, entries: Sequence[LedgerEntry]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Set the rows of spans aside."""
+    if not entries:
+        return rows, _none(rows)
+    spans = pl.DataFrame(
+        {
+            SYMBOL: [entry.symbol for entry in entries],
+            "start": pl.Series([entry.start for entry in entries]).cast(rows.schema[_WHEN]),
+            "end": pl.Series([entry.end for entry in entries]).cast(rows.schema[_WHEN]),
+            "kind": [entry.kind for entry in entries],
+        }
+    ).sort(SYMBOL, "start")
+    spans = spans.with_columns(pl.col("end").cum_max().over(SYMBOL))
+    ordered = rows.sort(_WHEN, nulls_last=True).with_row_index("__index")
+    near = ordered.drop_nulls(_WHEN).join_asof(
+        spans.sort("start"), left_on=_WHEN, right_on="start", by=SYMBOL, strategy="backward", check_sortedness=False
+    )
+    hit = near.filter(pl.col(_WHEN) <= pl.col("end")).select("__index", pl.format(f"{DECIDED}:{{}}", "kind").alias(REASON))
+    aside = ordered.join(hit, on="__index").drop("__index")
+    return ordered.join(hit, on="__index", how="anti").drop("__index").sort(SYMBOL, EVENT_AT, nulls_last=True), aside
+
+
+def _corrected(rows: pl.DataFrame, entries: Sequence[LedgerEntry], midnight: pl.Expr | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Put values in the place of those that were observed, and make rows where there were none."""
+    cells = _cells(entries, rows)
+    if cells.is_empty():
+        return rows, _none(rows)
+    key = [SYMBOL, _WHEN]
+    there = rows.join(cells.select(key).unique(), on=key, how="semi")
+    changed, notes = there, []
+    for name in cells["field"].unique(maintain_order=True):
+        one = cells.filter(pl.col("field") == name).unique(key, keep="last", maintain_order=True)
+        joined = changed.join(one.select(*key, "value", "was", "note", "is_new"), on=key, how="left", maintain_order="left")
+        fits = pl.col("note").is_not_null() & ~pl.col("is_new") & pl.col(name).eq_missing(pl.col("was"))
+        marked = joined.with_columns(fits.fill_null(value=False).alias("fits"))
+        notes.append(marked.filter("fits").select(*key, "note"))
+        changed = marked.with_columns(pl.when("fits").then("value").otherwise(pl.col(name)).alias(name)).select(changed.columns)
+    told = pl.concat(notes).group_by(key, maintain_order=True).agg(_together("note").alias("told"))
+    changed = changed.join(told, on=key).with_columns(pl.col("told").alias(CORRECTION)).drop("told")
+    before = there.join(told, on=key, how="semi").with_columns(pl.lit(CORRECTED).alias(REASON))
+    made = _made(rows, cells.filter("is_new"), midnight)
+    rest = rows.join(told, on=key, how="anti")
+    return pl.concat([rest, changed, made], how="diagonal_relaxed").sort(SYMBOL, EVENT_AT, nulls_last=True), before
+
+
+def _cells(entries: Sequence[LedgerEntry], rows: pl.DataFrame) -> pl.DataFrame:
+    """Return one row for each value that is to be put somewhere, with what is to be said of it."""
+    found = []
+    for entry, cell in [(one, cell) for one in entries for cell in one.cells]:
+        for name in [name for name in cell.values if name in rows.columns]:
+            was = None if cell.was is None else cell.was.get(name)
+            found.append((entry.symbol, cell.at, name, cell.values[name], was, cell.was is None, _note(entry, name, was)))
+    schema: dict[str, Any] = {
+        SYMBOL: pl.String, _WHEN: rows.schema[_WHEN], "field": pl.String, "value": pl.Float64, "was": pl.Float64,
+        "is_new": pl.Boolean, "note": pl.String,
+    }  # fmt: skip
+    return pl.DataFrame(found, schema=schema, orient="row")
+
+
+def _made(rows: pl.DataFrame, cells: pl.DataFrame, midnight: pl.Expr | None) -> pl.DataFrame:
+    """Return rows where there were none, as far as there are none still."""
+    missing = cells.join(rows.select(SYMBOL, _WHEN), on=[SYMBOL, _WHEN], how="anti")
+    if missing.is_empty():
+        return rows.clear()
+    told = missing.group_by(SYMBOL, _WHEN, maintain_order=True).agg(_together("note").alias(CORRECTION))
+    wide = missing.pivot("field", index=[SYMBOL, _WHEN], values="value", aggregate_function="last").join(told, on=[SYMBOL, _WHEN])
+    if midnight is not None:
+        return wide.with_columns(pl.col(_WHEN).alias(SESSION)).with_columns(midnight.alias(EVENT_AT))
+    near = rows.select(SESSION, pl.col(EVENT_AT).alias(_WHEN)).drop_nulls().sort(_WHEN)
+    placed = wide.sort(_WHEN).join_asof(near, on=_WHEN, strategy="backward")
+    return placed.with_columns(pl.col(_WHEN).alias(EVENT_AT))
+
+
+def _released(
+    rows: pl.DataFrame, bad: pl.DataFrame, entries: Sequence[LedgerEntry], *, is_keyed: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Put rows in quarantine among the others; one that has their symbol and time makes way."""
+    if not entries or bad.is_empty():
+        return rows, _none(rows)
+    told = pl.DataFrame(
+        [(*row_of(entry.subject), _together_now([_note(entry)])) for entry in entries],
+        schema={RECEIPT: pl.String, ROW: pl.Int64, CORRECTION: pl.String}, orient="row",
+    )  # fmt: skip
+    back = bad.drop(REASON, RAW_TEXT, strict=False).join(told, on=[RECEIPT, ROW]).drop_nulls([SYMBOL, EVENT_AT])
+    key = [SYMBOL, EVENT_AT]
+    displaced = rows.join(back.select(key), on=key, how="semi") if is_keyed else rows.clear()
+    stays = rows.join(back.select(key), on=key, how="anti") if is_keyed else rows
+    together = pl.concat([stays, back.select(name for name in back.columns if name in rows.columns)], how="diagonal_relaxed")
+    return together.sort(SYMBOL, EVENT_AT, nulls_last=True), displaced.with_columns(pl.lit(DISPLACED).alias(REASON))
+
+
+def row_of(subject: str) -> tuple[str, int]:
+    """Return the receipt and the row that a subject names; what names none is no row of any receipt."""
+    receipt, _, row = subject.partition(":")
+    return receipt, int(row) if row.isdigit() else -1
+
+
+def _note(entry: LedgerEntry, field: str | None = None, was: float | None = None) -> str:
+    told: dict[str, Any] = {"action": entry.action.value, "by": entry.by, "reason": entry.reason, "subject": entry.subject}
+    return json.dumps(told if field is None else {"field": field, "was": was, **told})
+
+
+def _together(name: str) -> pl.Expr:
+    return pl.format("[{}]", pl.col(name).str.join(", "))
+
+
+def _together_now(notes: Sequence[str]) -> str:
+    return f"[{', '.join(notes)}]"
+
+
+def _none(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.clear().with_columns(pl.lit(None, dtype=pl.String).alias(REASON))
