@@ -48,6 +48,7 @@ LEARN_FROM_DAYS = 250
 SHORTEST = timedelta(hours=1)
 MOST_DAYS = 40
 BIN_MINUTES = 10
+MINUTE = 60_000_000  # in microseconds
 ROUND_THE_CLOCK_HOURS = 20
 FILLED_WEIGHT = 1.5
 LEAST_FIT = 1.6
@@ -237,12 +238,15 @@ def _exchange(bins: pl.DataFrame, *, is_zoned: bool) -> IntradayFit | None:
     days = bins["at"].dt.date().unique().sort()
     sampled = bins.filter(pl.col("at").dt.date().is_in(days.gather_every(max(1, len(days) // MOST_DAYS)).implode()))
     best: tuple[float, str, str] | None = None
+    in_zone: dict[str, Binned] = {}
     for name, obscurity in FAME.items():
         if name in AROUND_THE_CLOCK:
             continue
         kept = calendar(name)
         for zone in dict.fromkeys(["UTC"] if is_zoned else ["UTC", kept.timezone]):
-            fit = _filled(sampled, kept, zone) - obscurity / 100 - (0.02 if zone != "UTC" and not is_zoned else 0)
+            if zone not in in_zone:
+                in_zone[zone] = _binned(sampled, zone)
+            fit = _filled(in_zone[zone], kept) - obscurity / 100 - (0.02 if zone != "UTC" and not is_zoned else 0)
             if best is None or fit > best[0]:
                 best = (fit, name, zone)
     if best is None or best[0] < LEAST_FIT:
@@ -250,23 +254,44 @@ def _exchange(bins: pl.DataFrame, *, is_zoned: bool) -> IntradayFit | None:
     return IntradayFit(best[1], calendar(best[1]), best[2])
 
 
-def _filled(bins: pl.DataFrame, kept: Calendar, zone: str) -> float:
+@dataclass(frozen=True, slots=True)
+class Binned:
+    """Stretches of time with rows, read in one zone.
+
+    Attributes
+    ----------
+    at
+        Where they begin, microseconds since 1970, UTC; sorted.
+    counts
+        Rows in each.
+    days
+        The dates as they were written; sorted.
+    """
+
+    at: NDArray[np.int64]
+    counts: NDArray[np.float64]
+    days: pl.Series
+
+
+def _binned(bins: pl.DataFrame, zone: str) -> Binned:
+    moment = pl.col("at").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    utc = bins.with_columns(moment).drop_nulls().sort("at")
+    counts = utc["count"].cast(pl.Float64).to_numpy()
+    return Binned(utc["at"].dt.epoch("us").to_numpy(), counts, bins["at"].dt.date().unique().sort())
+
+
+def _filled(bins: Binned, kept: Calendar) -> float:
     """Return how fully regular hours are filled, weighted, plus the share of rows that lie within them."""
-    utc = bins.with_columns(
-        pl.col("at").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
-    )
-    utc = utc.drop_nulls().sort("at")
-    days = bins["at"].dt.date().unique().sort()
-    if utc.is_empty():
+    if not len(bins.at):
         return 0.0
-    schedule = kept.schedule(days[0] - timedelta(days=1), days[-1] + timedelta(days=1)).sort("open_at")
-    placed = utc.join_asof(schedule.select("session", "open_at", "close_at"), left_on="at", right_on="open_at")
-    inside = placed.filter(pl.col("at") < pl.col("close_at"))
-    local = schedule.filter(pl.col("session").is_in(days.implode()))
-    if local.is_empty() or inside.is_empty():
+    schedule = kept.schedule(bins.days[0] - timedelta(days=1), bins.days[-1] + timedelta(days=1)).sort("open_at")
+    opens, closes = (schedule[name].dt.epoch("us").to_numpy() for name in ("open_at", "close_at"))
+    before = np.searchsorted(opens, bins.at, side="right") - 1
+    inside = (before >= 0) & (bins.at < closes[before]) if len(opens) else np.zeros(len(bins.at), dtype=bool)
+    local = schedule["session"].is_in(bins.days.implode()).to_numpy()
+    if not local.any() or not inside.any():
         return 0.0
-    possible = local.select(((pl.col("close_at") - pl.col("open_at")).dt.total_minutes() / BIN_MINUTES).sum()).item()
-    full = float(utc["count"].quantile(0.75) or 1)
-    filled = float((inside["count"] / full).clip(upper_bound=1.0).sum()) / possible
-    rows_inside = int(inside["count"].sum()) / int(utc["count"].sum())
-    return float(FILLED_WEIGHT * min(1.0, filled) + rows_inside)
+    possible = float(((closes - opens)[local] // MINUTE).sum()) / BIN_MINUTES
+    full = float(pl.Series(bins.counts).quantile(0.75) or 1)
+    filled = float(np.minimum(bins.counts[inside] / full, 1.0).sum()) / possible
+    return float(FILLED_WEIGHT * min(1.0, filled) + bins.counts[inside].sum() / bins.counts.sum())

@@ -16,6 +16,7 @@ import polars as pl
 from workbench.calendars import name_calendar
 from workbench.ingest.files import data_files, parquet_rows
 from workbench.lab.judgement import Judgement, judge
+from workbench.lab.tidy import Tidy
 from workbench.lab.understanding import Understood, understand
 from workbench.lake import file_chunks
 from workbench.model.names import EVENT_AT, SESSION, SYMBOL
@@ -26,7 +27,7 @@ from workbench.quality.timetables import terms_of
 from workbench.transform.columns import map_columns
 from workbench.transform.formats import typed_table
 from workbench.transform.frequency import DAILY_OR_SLOWER
-from workbench.transform.standardise import Arrived, Origin, standardise
+from workbench.transform.standardise import Origin, standardise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -56,14 +57,19 @@ class Plan:
     columns: dict[str, str]
     understood: Understood
     as_of: datetime | None
+    tidy: Tidy | None = None
 
-    def standard(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, Arrived]:
-        """Return rows of one chunk on their place in time."""
+    def standard(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
+        """Return rows of one chunk on their place in time, and symbol -> rows that are out of order."""
+        rows = None if self.tidy is None else self.tidy.standard(frame)
+        if rows is not None:
+            return rows, {}
         contract = self.understood.contract
         table = typed_table(frame, origin=self.files[0], label="")
         arrived = standardise([Origin(table)], columns=self.columns, kind=contract.kind, frequency=contract.frequency)
         name = self.understood.calendar
-        return understand(arrived, contract.model_copy(update={"calendar": contract.calendar or name})).frame, arrived
+        placed = understand(arrived, contract.model_copy(update={"calendar": contract.calendar or name})).frame
+        return placed, arrived.out_of_order
 
 
 def large_files(paths: Sequence[Path]) -> tuple[str, ...]:
@@ -87,16 +93,19 @@ def judged_files(
     tuple
         What was understood (without rows), the judgement, and how many rows lie after ``as_of``.
     """
-    plan = _plan(files, contract, calendar, as_of)
-    if plan is None:
+    sketch = _plan(files, contract, calendar, as_of)
+    if sketch is None:
         return None
+    contract, span = sketch.understood.contract, _span(sketch)
+    kept = next(iter(sketch.understood.calendars.values()), None)
+    plan = replace(sketch, tidy=Tidy.of(contract, sketch.columns, kept, span))
     disorder: list[dict[str, int]] = []  # appended to by several threads, hence no counter
     left_out: list[int] = []
 
     def chunk(read: Callable[[], pl.DataFrame]) -> Callable[[], pl.DataFrame]:
         def standard() -> pl.DataFrame:
-            frame, arrived = plan.standard(read())
-            disorder.append(arrived.out_of_order)
+            frame, out_of_order = plan.standard(read())
+            disorder.append(out_of_order)
             if as_of is None:
                 return frame
             known = frame.filter(pl.col(EVENT_AT).is_null() | (pl.col(EVENT_AT) <= as_of))
@@ -105,7 +114,6 @@ def judged_files(
 
         return standard
 
-    contract, span = plan.understood.contract, _span(plan)
     fields = tuple(name for name in plan.columns if name not in ("time", SYMBOL))
     terms = terms_of(contract, fields, plan.understood.calendars, (span[0], max(span[1], as_of.date()) if as_of else span[1]))
     try:
@@ -209,5 +217,6 @@ def _rows_again(plan: Plan, cells: pl.DataFrame) -> pl.DataFrame:
             rows = rows.drop("\0symbol", "\0day")
         found = rows.collect()
         if len(found):
-            parts.append(plan.standard(found)[0].join(cells, on=cells.columns, how="semi", nulls_equal=True))
+            standard = plan.standard(found)[0].with_columns(pl.col(SYMBOL).cast(pl.String))
+            parts.append(standard.join(cells, on=cells.columns, how="semi", nulls_equal=True))
     return pl.concat(parts, how="diagonal_relaxed")

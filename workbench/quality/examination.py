@@ -38,6 +38,9 @@ MARGIN: Final = 2 * WINDOW + 10
 """Rows before and behind a screened one that its verdict may depend on."""
 COUNTED: Final = 0.5
 """Findings at least this probable count against the score."""
+Fault = tuple[str, str, str, int, int]
+"""Symbol, check, the finding's id, session as days since 1970, and how many rows fail."""
+_FAULT: Final = {SYMBOL: pl.String, "check": pl.String, "finding": pl.String, SESSION: pl.Int32, "failures": pl.Int64}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -72,7 +75,7 @@ def examined(ledger: Ledger, rows: pl.DataFrame, crowd: Crowd | None = None) -> 
     """
     findings: list[Finding] = []
     explained: list[Explained] = []
-    faults = [pl.DataFrame(schema=FAULTS)]
+    faults: list[Fault] = []
     failure = ""
     try:
         made_up = _made_up(ledger)
@@ -82,7 +85,8 @@ def examined(ledger: Ledger, rows: pl.DataFrame, crowd: Crowd | None = None) -> 
             faults += _faults(heard)
     except Exception as error:  # noqa: BLE001 (what a detector could not judge is an ERROR of its checks, not the end of all)
         failure = f"{type(error).__name__}: {error}".splitlines()[0]
-    return Examined(tuple(findings), tuple(explained), pl.concat(faults), failure)
+    counted = pl.DataFrame(faults, schema=_FAULT, orient="row").with_columns(pl.col(SESSION).cast(pl.Date)).select(*FAULTS)
+    return Examined(tuple(findings), tuple(explained), counted, failure)
 
 
 def crowd_over(ledger: Ledger, parts: Iterable[pl.DataFrame]) -> Crowd:
@@ -175,7 +179,7 @@ def _value(value: Any) -> float | None:
     return float(value) if isfinite(value) else None
 
 
-def _faults(heard: Heard) -> Iterator[pl.DataFrame]:
+def _faults(heard: Heard) -> Iterator[Fault]:
     """Count what fails a check of accuracy in each session; rows that fail one twice count once, for the surer finding."""
     track = heard.track
     taken: dict[str, NDArray[np.bool_]] = defaultdict(lambda: np.zeros(len(track), dtype=bool))
@@ -185,15 +189,12 @@ def _faults(heard: Heard) -> Iterator[pl.DataFrame]:
             rows = slice(said.end, said.end + 1) if check == EVENTS else slice(said.start, said.start + said.count)
             fresh = np.flatnonzero(~taken[check][rows]) + rows.start
             taken[check][rows] = True
-            yield _counted(track, check, fresh, _finding(track, said).id)
+            yield from _counted(track, check, fresh, _finding(track, said).id)
     unjudged = np.isnan(track.scale) & ~taken[BOUNDS]  # what was found all the same was judged
-    yield _counted(track, UNJUDGED, np.flatnonzero(unjudged))
-    yield _counted(track, ALL_EVENTS, np.array(heard.events, dtype=np.int64))
+    yield from _counted(track, UNJUDGED, np.flatnonzero(unjudged))
+    yield from _counted(track, ALL_EVENTS, np.array(heard.events, dtype=np.int64))
 
 
-def _counted(track: Track, check: str, rows: NDArray[np.int64], finding: str = "") -> pl.DataFrame:
+def _counted(track: Track, check: str, rows: NDArray[np.int64], finding: str = "") -> Iterator[Fault]:
     days, counts = np.unique(track.session[rows], return_counts=True)
-    one = {SYMBOL: track.symbol, "check": check, "finding": finding}
-    columns = {name: [value] * len(days) for name, value in one.items()}
-    when = pl.Series(days, dtype=pl.Int32).cast(pl.Date)
-    return pl.DataFrame({**columns, SESSION: when, "failures": counts.astype(np.int64)}, schema_overrides=FAULTS).select(*FAULTS)
+    return ((track.symbol, check, finding, day, count) for day, count in zip(days.tolist(), counts.tolist(), strict=True))
