@@ -274,12 +274,26 @@ class Ahead(datetime):
 def test_a_clock_that_is_set_back_makes_no_correction_old(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "feed.jsonl", bars(3))
     with monkeypatch.context() as patch:
-        patch.setattr("workbench.lab.intake.datetime", Ahead)
+        patch.setattr("workbench.lab.arrivals.datetime", Ahead)
         followed(lab, path)
     followed(lab, write(path, [*bars(3), changed(bars(3)[0], close=100.5)]))
     assert rows(lab)["close"][0] == 100.5
     lab["minutes"].transform()
     assert rows(lab)["close"][0] == 100.5
+
+
+def test_a_decision_stands_when_its_event_comes_again(lab: Lab, tmp_path: Path) -> None:
+    lines = [changed(line, low=0.5) if number == 200 else line for number, line in enumerate(bars(390))]
+    contract = lab.root / "contracts/minutes.toml"
+    contract.write_text(MINUTES + '[[policies.findings]]\nkind = "bad_tick"\naction = "quarantine"\nmin_confidence = 0.5\n')
+    data = open_lab(lab.root)["minutes"]
+    path = write(tmp_path / "feed.jsonl", lines)
+    followed(open_lab(lab.root), path)
+    score = data.score().to_json()
+    assert len(data.decisions.settle().entries) == 1
+    assert len(rows(lab)) == 779
+    followed(open_lab(lab.root), write(path, [*lines, lines[200], lines[201]]))
+    assert (len(rows(lab)), data.score().to_json()) == (779, score)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +14,7 @@ import polars as pl
 
 from workbench.ingest.files import read_payload
 from workbench.ingest.http import Address, fetch, is_url
-from workbench.lake import find_receipt, publish
+from workbench.lake import find_receipt, publish, receipts
 from workbench.model.errors import BadInput
 from workbench.model.names import SYMBOL
 from workbench.model.receipts import Receipt
@@ -106,6 +106,17 @@ def _at_address(contract: Contract, source: Source, session: date | None, retrie
     url = source.path.replace("{session}", session.isoformat() if session else "")
     address = Address(url, source.headers, source.timeout_seconds)
     return Offer(source.name, address.name, partial(fetch, address, retries))
+
+
+def moment_of_arrival(lake: Lake, dataset: str) -> datetime:
+    """Return the moment (UTC) of an arrival that comes now, behind all others of the dataset."""
+    return moment_behind(max((receipt.received_at for receipt in receipts(lake, dataset)), default=None))
+
+
+def moment_behind(last: datetime | None) -> datetime:
+    """Return now, or just behind the last arrival where the clock was set back: of two arrivals the later is meant."""
+    now = datetime.now(UTC)
+    return now if last is None or last < now else last + timedelta(microseconds=1)
 
 
 def receive(lake: Lake, contract: Contract, offered: Sequence[Offer], *, received_at: datetime) -> tuple[Arrival, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import polars as pl
 
 from workbench.calendars import Calendar, calendar
 from workbench.ingest.files import read_paths
-from workbench.lab.arrivals import Offer, offers, receive
+from workbench.lab.arrivals import Offer, moment_of_arrival, offers, receive
 from workbench.lab.beside import rows_beside
 from workbench.lab.decisions import Decisions
 from workbench.lab.displays import frame_html
@@ -93,7 +93,7 @@ class Dataset:
         session : date or ISO text, optional
             Fills ``{session}`` in the sources' paths.
         received_at : datetime, optional
-            UTC; now, where it is not given.
+            UTC; where it is not given now, or just behind the last arrival.
 
         Raises
         ------
@@ -107,7 +107,8 @@ class Dataset:
         if not paths and not self.contract.sources and receipts(self.lake, self.name):
             return Arrivals(())  # a dataset that follows a feed
         offered = [Offer.file(source, Path(path)) for path in paths] or offers(self.root, self.contract, day, self.retries)
-        return Arrivals(receive(self.lake, self.contract, offered, received_at=received_at or datetime.now(UTC)))
+        moment = received_at or moment_of_arrival(self.lake, self.name)
+        return Arrivals(receive(self.lake, self.contract, offered, received_at=moment))
 
     def transform(self, session: Day = None, *, run: str | None = None) -> Transformation:
         """Write standard rows and features of one session, or of everything; see :func:`transform`."""

@@ -7,14 +7,15 @@ leaves between the two is in the raw zone, and is taken in from there.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.lab.arrivals import filled_receipt, plain_receipt, read_arrived, standard_rows
+from workbench.lab.arrivals import filled_receipt, moment_behind, plain_receipt, read_arrived, standard_rows
 from workbench.lab.contracts import contract_fingerprint
 from workbench.lab.fingerprint import code_fingerprint
+from workbench.lab.processing import transform
 from workbench.lab.snapshots import leaf_by
 from workbench.lab.sorting import sorted_out
 from workbench.lake import (
@@ -23,7 +24,6 @@ from workbench.lake import (
     Stand,
     TableRef,
     append_rows,
-    compact,
     find_receipt,
     merge_small_files,
     position_of,
@@ -34,8 +34,9 @@ from workbench.lake import (
     scan,
     version_of,
 )  # fmt: skip
+from workbench.lake.decisions import read_entries
 from workbench.model.errors import BadInput
-from workbench.model.names import EVENT, EVENT_AT, RAW_TEXT, REASON, RECEIPT, REJECTED, ROW, SESSION, SYMBOL
+from workbench.model.names import DECIDED, EVENT, EVENT_AT, RAW_TEXT, REASON, RECEIPT, REJECTED, ROW, SESSION, SYMBOL
 from workbench.transform.events import line_hashes
 from workbench.transform.standardise import STAMP
 
@@ -50,6 +51,7 @@ MERGE_EVERY = 64
 """Commits after which small files are put together."""
 NOT_DATA = f"{REJECTED}:not_data"
 _SHOWN = 2000
+AROUND_THE_CLOCK = "24/7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,8 @@ class Intake:
         WorkbenchError
             The lake cannot be written to; what was published is taken in by :meth:`catch_up`.
         """
-        plain = plain_receipt(piece.payload, self.contract.dataset, self.feed, piece.name, self._moment())
+        self._received_at = moment_behind(self._received_at)
+        plain = plain_receipt(piece.payload, self.contract.dataset, self.feed, piece.name, self._received_at)
         mine = replace(plain, position=piece.position, is_events=piece.is_events)
         known = find_receipt(self.lake, self.contract.dataset, mine.sha256)
         if known is not None:
@@ -129,11 +132,6 @@ class Intake:
         arrived = self._read(piece.payload, mine)
         recorded, _ = publish(self.lake, piece.payload, mine if arrived is None else filled_receipt(mine, arrived))
         return self._write(piece.payload, recorded, arrived)
-
-    def finish_sessions(self) -> None:
-        """Lay the tables out for reading, once sessions are over."""
-        if version_of(self.lake, self._processed) is not None:
-            compact(self.lake, self._processed, partition_by=self.contract.storage.partition_by)
 
     @property
     def _processed(self) -> TableRef:
@@ -165,20 +163,13 @@ class Intake:
             return None
         return arrived if arrived.frame[STAMP].null_count() < len(arrived.frame) else None
 
-    def _moment(self) -> datetime:
-        """Return now, or just behind the last arrival where the clock was set back: which is newest goes by it."""
-        now = datetime.now(UTC)
-        if self._received_at is not None and self._received_at >= now:
-            now = self._received_at + timedelta(microseconds=1)
-        self._received_at = now
-        return now
-
     def _write(self, payload: bytes, receipt: Receipt, arrived: Arrived | None) -> Taken:
         if arrived is None:
             return self._refuse(payload, receipt)
-        rows = sorted_out(arrived, self.contract, receipts=[receipt.id])
+        rows = sorted_out(arrived, _placing(self.contract), receipts=[receipt.id])
         self._quarantine(rows.bad, receipt)
         done = self._append(rows.good, receipt)
+        self._decide_again(rows.good[SESSION])
         bad = {str(reason): int(count) for reason, count in rows.bad.group_by(REASON).len().sort(REASON).iter_rows()}
         again = done.repeated + receipt.rows - len(rows.good) - len(rows.bad)
         days = tuple(rows.good[SESSION].unique().sort().to_list()) if done.new + done.superseded else ()
@@ -208,6 +199,15 @@ class Intake:
         if self._commits % MERGE_EVERY == 0:
             merge_small_files(self.lake, self._processed)
         return done
+
+    def _decide_again(self, sessions: pl.Series) -> None:
+        """Make sessions again from all that arrived of them where a decision stands about one of their rows."""
+        table = TableRef.quarantine(self.contract.dataset)
+        if not read_entries(self.lake, self.contract.dataset) or version_of(self.lake, table) is None:
+            return
+        decided = pl.col(REASON).str.starts_with(DECIDED) & pl.col(SESSION).is_in(sessions.unique().implode())
+        for day in scan(self.lake, table).filter(decided).select(SESSION).unique().collect()[SESSION].sort():
+            transform(self.lake, self.contract, session=day, run=self.run)
 
     def _refuse(self, payload: bytes, receipt: Receipt) -> Taken:
         """Keep a record of bytes in which nothing can be read: for each line of a feed, or for the file."""
@@ -249,3 +249,8 @@ class Intake:
             contract=contract_fingerprint(self.contract),
             code=code_fingerprint(),
         )
+
+
+def _placing(contract: Contract) -> Contract:
+    """Return a contract that places rows alike in whatever pieces they come: some events name no calendar."""
+    return contract if contract.calendar else contract.model_copy(update={"calendar": AROUND_THE_CLOCK})

@@ -10,9 +10,9 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from workbench.audit.store import run_folder
+from workbench.audit.store import run_folder, runs_of_session
 from workbench.ingest.files import read_payload
-from workbench.lab.arrivals import offers
+from workbench.lab.arrivals import moment_behind, offers
 from workbench.lab.contracts import contract_fingerprint
 from workbench.lab.fingerprint import code_fingerprint
 from workbench.lake import Zone, receipts
@@ -64,8 +64,9 @@ def new_run_id(started: datetime | None = None) -> str:
 
 
 def plan_run(lab: Lab, dataset: Dataset, session: date, *, now: datetime | None = None) -> Plan:
-    """Decide what a run depends on, and where it will be kept."""
-    started = datetime.now(UTC)
+    """Decide what a run depends on, and where it will be kept; it is newer than all runs before it, whatever the clock says."""
+    before = runs_of_session(lab.lake.zone(Zone.METADATA), dataset.name, session)
+    started = moment_behind(before[-1].started_at if before else None)
     run_id = new_run_id(started)
     folder = run_folder(lab.lake.zone(Zone.METADATA), run_id, session)
     return Plan(run_id, dataset.name, session, now or started, started, _inputs(lab, dataset, session, now), folder)
