@@ -15,6 +15,7 @@ from tests.lab.test_states import DAILY, MINUTES, daily_rows, half_hours, write
 from workbench.lab import decided
 from workbench.lab.dataset import Dataset
 from workbench.lab.layout import lay_out
+from workbench.lab.processing import tidy_up
 from workbench.lake import TableRef, history, lineage_of
 from workbench.lake.decisions import append_entries
 from workbench.model.decisions import Action, LedgerEntry
@@ -236,3 +237,11 @@ def test_a_daily_run_settles_what_it_found(tmp_path: Path, say: Say) -> None:
     assert say("review", "apply", "mine", "--lab", tmp_path, "--json").json == {
         "schema": "workbench.decisions/1", "dataset": "mine", "decided": [], "written": [],
     }  # fmt: skip
+
+
+def test_small_files_are_put_together_however_tables_lie(tmp_path: Path) -> None:
+    data = damaged(tmp_path, '[storage]\npartition_by = "symbol"\n')
+    data.decisions.release([data.decisions.waiting()["id"][0]], reason="x", by="ann")
+    before = data.read().to_polars()
+    tidy_up(data.lake, data.contract)
+    assert data.read().to_polars().equals(before)

@@ -15,7 +15,7 @@ import polars as pl
 from workbench.lab.arrivals import filled_receipt, moment_behind, plain_receipt, read_arrived, standard_rows
 from workbench.lab.contracts import contract_fingerprint
 from workbench.lab.fingerprint import code_fingerprint
-from workbench.lab.processing import transform
+from workbench.lab.processing import tidy_up, transform
 from workbench.lab.snapshots import leaf_by
 from workbench.lab.sorting import sorted_out
 from workbench.lake import (
@@ -98,6 +98,7 @@ class Intake:
     _newest: datetime | None = None
     _received_at: datetime | None = None
     _commits: int = 0
+    _laid_out: int = 0
 
     def catch_up(self) -> tuple[int | None, list[Taken]]:
         """Take in what was published and not written, and return where to go on.
@@ -132,6 +133,13 @@ class Intake:
         arrived = self._read(piece.payload, mine)
         recorded, _ = publish(self.lake, piece.payload, mine if arrived is None else filled_receipt(mine, arrived))
         return self._write(piece.payload, recorded, arrived)
+
+    def lay_out(self, *, few: bool = True) -> None:
+        """Write the small files of pieces as large sorted ones; ``few``: even if there are only a few."""
+        if self._commits - self._laid_out < (1 if few else MERGE_EVERY):
+            return
+        tidy_up(self.lake, self.contract)
+        self._laid_out = self._commits
 
     @property
     def _processed(self) -> TableRef:

@@ -14,7 +14,8 @@ from workbench.lab.decided import after_decisions
 from workbench.lab.fingerprint import code_fingerprint
 from workbench.lab.snapshots import leaf_by
 from workbench.lab.sorting import SortedOut, sorted_out
-from workbench.lake import Lineage, TableRef, read_raw, receipts, replace_receipts, replace_sessions, scan, version_of
+from workbench.lake import Lineage, TableRef, compact, read_raw, receipts, replace_receipts, replace_sessions, scan, version_of
+from workbench.model.contract import PartitionBy
 from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, REASON, SESSION, SYMBOL
 from workbench.transform.features import FEATURES
@@ -175,3 +176,13 @@ def _write_features(lake: Lake, contract: Contract, span: tuple[date, date] | No
             lake, table, wanted, sessions=span, partition_by=contract.storage.partition_by, lineage=source
         )
     return versions
+
+
+def tidy_up(lake: Lake, contract: Contract) -> None:
+    """Write the small files of a dataset's tables as large sorted ones; no row changes."""
+    lies = contract.storage.partition_by
+    tables = {TableRef.processed(contract.dataset): lies, TableRef.quarantine(contract.dataset): PartitionBy.TIME}
+    tables |= {TableRef.derived(name, contract.dataset): lies for name in contract.features}
+    for table, partition_by in tables.items():
+        if version_of(lake, table) is not None:
+            compact(lake, table, partition_by=partition_by)

@@ -19,7 +19,8 @@ from workbench.audit.store import shelf
 from workbench.calendars import calendar
 from workbench.lab.history import keep_runs
 from workbench.lab.lab import open_lab
-from workbench.lake import TableRef, Zone, compact, version_of
+from workbench.lab.processing import tidy_up
+from workbench.lake import Zone
 from workbench.lake.locks import alone
 from workbench.model.errors import BadInput, SystemFailure
 from workbench.model.failures import Category
@@ -247,7 +248,7 @@ def _fill(
             keep_runs(lab.lake, dataset.name, sorted(ended, key=lambda manifest: manifest.session))
     if ended:
         settle_policies(dataset, max(ended, key=lambda manifest: manifest.session))
-        _compact(lab, dataset)
+        tidy_up(lab.lake, dataset.contract)
 
 
 def load(task: Task) -> Task:
@@ -282,12 +283,3 @@ def _count(filled: Filled, manifest: RunManifest) -> None:
             f"{manifest.dataset} {manifest.session}: {told}; {filled.done} sessions are done, the rest was not tried: "
             "mend it, then run the same command again"
         )
-
-
-def _compact(lab: Lab, dataset: Dataset) -> None:
-    """Write the month's small files as one."""
-    tables = [TableRef.processed(dataset.name), TableRef.quarantine(dataset.name)]
-    tables += [TableRef.derived(name, dataset.name) for name in dataset.contract.features]
-    for table in tables:
-        if version_of(lab.lake, table) is not None:
-            compact(lab.lake, table, partition_by=dataset.contract.storage.partition_by)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from workbench.audit.store import runs_of_session
 from workbench.lab.history import keep_run
 from workbench.lab.processing import write_features
-from workbench.lake import TableRef, Zone, compact, receipts, version_of
+from workbench.lake import Zone, receipts
 from workbench.lake.locks import alone
 from workbench.pipeline.daily import Begun, advance, close, settle_policies, versions_of
 from workbench.pipeline.notify import notify
@@ -46,8 +46,6 @@ class Sessions:
         """Judge every session with new rows whose market has closed, oldest first."""
         now = datetime.now(UTC)
         due = sorted(day for day in self.touched if over_by(self.dataset, day) <= now)
-        if due:
-            self._lay_out()
         for day in due:
             self.judged[day] = self._judge(day)
             self.touched.discard(day)
@@ -67,9 +65,3 @@ class Sessions:
             settle_policies(self.dataset, manifest)
             notify(self.dataset, plan.folder)
         return manifest
-
-    def _lay_out(self) -> None:
-        """Write the small files of micro-batches as large sorted ones."""
-        for table in (TableRef.processed(self.dataset.name), TableRef.quarantine(self.dataset.name)):
-            if version_of(self.lab.lake, table) is not None:
-                compact(self.lab.lake, table, partition_by=self.dataset.contract.storage.partition_by)

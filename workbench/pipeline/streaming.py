@@ -175,7 +175,7 @@ class _Following:
             quiet = time.monotonic() - heard
             is_end = piece is None and ending.idle_seconds is not None and quiet >= ending.idle_seconds
             if piece is None:
-                self._rest(judges=is_end or quiet >= SETTLED_SECONDS)
+                self._rest(is_quiet=is_end or quiet >= SETTLED_SECONDS, is_end=is_end)
             if progress:
                 progress(self.done)
             if is_end:
@@ -202,11 +202,14 @@ class _Following:
         if self.sessions is not None:
             self.sessions.touched.update(taken.sessions)
 
-    def _rest(self, *, judges: bool) -> None:
+    def _rest(self, *, is_quiet: bool, is_end: bool) -> None:
         """Do what there is time for while nothing comes."""
         self.watch.silence()
         self.done.alerts = len(self.watch.alerts)
-        if judges and self.sessions is not None:
+        if not is_quiet:
+            return
+        self.intake.lay_out(few=is_end)
+        if self.sessions is not None:
             self.sessions.judge_those_over()
             runs = self.sessions.judged.items()
             self.done.judged = {day: (run.id, run.score["score"] if run.score else None) for day, run in runs}
