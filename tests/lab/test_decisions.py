@@ -245,3 +245,67 @@ def test_small_files_are_put_together_however_tables_lie(tmp_path: Path) -> None
     before = data.read().to_polars()
     tidy_up(data.lake, data.contract)
     assert data.read().to_polars().equals(before)
+
+
+def test_a_crash_while_a_decision_is_taken_back_loses_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = damaged(tmp_path, policies(bad_tick="quarantine"))
+    plain, score = data.read().to_polars(), data.score().to_json()
+    data.decisions.settle()
+    data = under(tmp_path, "")
+
+    def crash(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decided, "replace_sessions", crash)
+        with pytest.raises(OSError, match="No space"):
+            data.decisions.settle()
+    assert data.score().to_json() == score
+    data.decisions.apply()
+    assert data.read().to_polars().select(plain.columns).equals(plain)
+    assert data.score().to_json() == score == data.score(fresh=True).to_json()
+    assert not data.quarantined()["quarantine_reason"].str.starts_with("decided").any()
+
+
+def test_a_row_of_a_wide_file_has_many_symbols(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    (tmp_path / "incoming").mkdir()
+    days = [line.split(",")[1] for line in daily_rows("AAA")]
+    lines = [f"{day},{10 + n % 7 / 10:.2f},{2 if day == str(BAD_DAY) else 20 + n % 5 / 10:.2f}" for n, day in enumerate(days)]
+    (tmp_path / "incoming" / "wide.csv").write_text("Date,AAA,BBB\n" + "\n".join(lines) + "\n")
+    (tmp_path / "contracts" / "mine.toml").write_text(
+        DAILY.format(more=policies(**{"*": "quarantine"})).replace("calendar", 'kind = "values"\ncalendar', 1)
+    )
+    data = wb.open(tmp_path)["mine"]
+    data.update()
+    score = data.score().to_json()
+    assert [entry.symbol for entry in data.decisions.settle().entries] == ["BBB"]
+    assert (len(data.read()), data.score().to_json()) == (2 * len(days) - 1, score)
+    data.transform()
+    assert (len(data.read()), data.score(fresh=True).to_json()) == (2 * len(days) - 1, score)
+
+
+def test_of_two_rows_of_one_key_that_are_released_the_last_stands(tmp_path: Path) -> None:
+    data = damaged(tmp_path)
+    data.decisions.release(data.decisions.waiting()["id"].to_list(), reason="either", by="ann")
+    assert len(data.read(symbols=["AAA"], start=TWICE, end=TWICE)) == 1
+
+
+@pytest.mark.parametrize("name", ["policy", "default", " "])
+def test_nobody_is_called_policy(tmp_path: Path, name: str) -> None:
+    data = damaged(tmp_path)
+    with pytest.raises(BadInput, match="who says so"):
+        data.decisions.drop(data.decisions.waiting()["id"].to_list(), reason="x", by=name)
+
+
+def test_a_bar_that_is_made_at_the_open_belongs_to_its_own_session(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    (tmp_path / "incoming").mkdir()
+    (tmp_path / "contracts" / "mine.toml").write_text(MINUTES.format(more=policies(missing_bar="take_last")))
+    rows = half_hours("AAA", [date(2023, 1, 3), date(2023, 1, 31)])
+    write(tmp_path, "all.csv", [line for number, line in enumerate(rows) if number != 39], "Time")
+    data = wb.open(tmp_path)["mine"]
+    data.update()
+    data.decisions.settle()
+    (made,) = data.read().to_polars().filter(pl.col("correction").is_not_null()).to_dicts()
+    assert made["session"] == made["event_at"].date()

@@ -27,9 +27,19 @@ def test_two_objects_on_a_line_are_no_object() -> None:
 
 def test_columns_are_told_by_names_alone() -> None:
     lines = read(b'{"T": "b", "S": "A", "t": 1, "o": "no", "h": null, "l": 1, "c": 2, "v": 3}\n', symbol="S")
-    assert lines.columns == {
-        "symbol": "S", "open": "o", "high": "h", "low": "l", "close": "c", "time": "t", "volume": "v",
+    assert lines.table.frame.row(0, named=True) == {
+        "symbol": "A", "time": 1, "open": "no", "high": None, "low": 1, "close": 2, "volume": 3,
     }  # fmt: skip
+
+
+def test_what_comes_together_does_not_change_what_a_key_means() -> None:
+    lines = read(b'{"symbol": "A", "ts": 1, "close": 2}\n{"time": "heartbeat"}\n{"symbol": "A", "timestamp": 3, "c": 4}\n')
+    assert lines.table.frame["time"].to_list() == ["1", "heartbeat", "3"]
+    assert lines.table.frame["close"].to_list() == [2, None, 4]
+
+
+def test_a_day_and_its_hour_may_come_in_two_keys() -> None:
+    assert read(b'{"date": "2024-03-04", "time": "14:30", "close": 1}\n').table.frame.columns[:3] == ["close", "date", "time"]
 
 
 def test_prices_that_are_absent_are_null_and_a_symbol_that_is_absent_too() -> None:
@@ -44,8 +54,13 @@ def test_values_of_several_types_are_text() -> None:
     assert lines.table.frame["close"].to_list() == ["1.25", "1.5", '{"a": 1}', "true"]
 
 
-def test_whole_numbers_beyond_64_bits_are_numbers_still() -> None:
+def test_whole_numbers_of_any_length_are_numbers_still() -> None:
     assert read(b'{"volume": 99999999999999999999}\n').table.frame["volume"].to_list() == [1e20]
+    assert read(b'{"volume": 1' + b"0" * 400 + b"}\n").table.frame["volume"].to_list() == [float("inf")]
+
+
+def test_half_a_character_in_a_key_is_nothing() -> None:
+    assert read(b'{"\\ud800": 1, "close": 2}\n').table.frame["close"].to_list() == [2]
 
 
 def test_the_same_line_is_the_same_event() -> None:

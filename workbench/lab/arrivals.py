@@ -17,7 +17,7 @@ from workbench.ingest.http import Address, fetch, is_url
 from workbench.lake import find_receipt, publish, receipts
 from workbench.model.errors import BadInput
 from workbench.model.names import SYMBOL
-from workbench.model.receipts import Receipt
+from workbench.model.receipts import Receipt, receipt_id
 from workbench.model.settings import Retries
 from workbench.transform.events import read_lines
 from workbench.transform.formats import parse_bytes
@@ -153,6 +153,15 @@ def read_arrived(payload: bytes, receipt: Receipt, contract: Contract) -> tuple[
     return tuple(origins)
 
 
+def readable(payload: bytes, receipt: Receipt, contract: Contract) -> Arrived | None:
+    """Read a piece of a feed; None where it is no data at all."""
+    try:
+        arrived = standard_rows(read_arrived(payload, receipt, contract), contract)
+    except BadInput:
+        return None
+    return arrived if arrived.frame[STAMP].null_count() < len(arrived.frame) else None
+
+
 def standard_rows(origins: Sequence[Origin], contract: Contract) -> Arrived:
     """Read raw tables as the contract says."""
     return standardise(origins, columns=contract.columns, kind=contract.kind, frequency=contract.frequency)
@@ -171,10 +180,16 @@ def _receive(lake: Lake, contract: Contract, offer: Offer, received_at: datetime
     return Arrival(*publish(lake, payload, filled))
 
 
-def plain_receipt(payload: bytes, dataset: str, source: str, name: str, received_at: datetime) -> Receipt:
+def plain_receipt(
+    payload: bytes, dataset: str, source: str, name: str, received_at: datetime, *, position: int | None = None,
+    is_events: bool = False,
+) -> Receipt:  # fmt: skip
     """Return a receipt that says only what can be told without reading."""
     digest = sha256(payload).hexdigest()
-    return Receipt(digest[:16], dataset, source, name, "", received_at, digest, len(payload), 0, 0, None, None)
+    return Receipt(
+        receipt_id(digest, source, position), dataset, source, name, "", received_at, digest, len(payload), 0, 0, None, None,
+        position=position, is_events=is_events,
+    )  # fmt: skip
 
 
 def filled_receipt(receipt: Receipt, arrived: Arrived) -> Receipt:

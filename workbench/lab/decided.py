@@ -16,6 +16,7 @@ from workbench.calendars import calendar
 from workbench.lab.contracts import contract_fingerprint
 from workbench.lab.fingerprint import code_fingerprint
 from workbench.lab.snapshots import leaf_by, snapshot
+from workbench.lab.understanding import with_session
 from workbench.lake import (
     Lineage,
     Stand,
@@ -28,13 +29,15 @@ from workbench.lake import (
     version_of,
 )  # fmt: skip
 from workbench.lake.decisions import read_entries
+from workbench.lake.locks import alone
 from workbench.model.decisions import Action
 from workbench.model.names import DECIDED, EVENT_AT, REASON, RECEIPT, ROW, SESSION, SYMBOL
-from workbench.review.corrections import row_of, settled, standing
+from workbench.review.corrections import Placing, settled, standing
+from workbench.transform.frequency import step_minutes
 from workbench.transform.structure import KEYED_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from workbench.lab.sorting import SortedOut
     from workbench.lake import Lake
@@ -42,26 +45,57 @@ if TYPE_CHECKING:
     from workbench.model.decisions import LedgerEntry, Moment
 
 LEDGER: Final = "decisions"
+_ROW_KEY: Final = [RECEIPT, ROW, SYMBOL]
 _CHANGING: Final = (Action.QUARANTINE, Action.TAKE_PROPOSED, Action.TAKE_REFERENCE, Action.TAKE_LAST, Action.RELEASE)
+
+
+def rows_of(contract: Contract) -> str:
+    """Return what only one process does at a time: what it writes follows from what it read of the tables and the raw zone."""
+    return f"make rows of {contract.dataset}"
 
 
 def after_decisions(lake: Lake, contract: Contract, rows: SortedOut) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the good rows and those for quarantine, after what stands in the ledger was done to them."""
-    entries = [entry for entry in standing(read_entries(lake, contract.dataset)).values() if entry.action in _CHANGING]
+    entries = changing(lake, contract)
     if not entries:
         return rows.good, rows.bad
-    done = settled(rows.good, rows.bad, entries, midnight=midnight_of(contract), is_keyed=contract.kind in KEYED_KINDS)
+    done = settled(
+        rows.good, rows.bad, entries, placing=placing_of(contract, rows.good.schema), is_keyed=contract.kind in KEYED_KINDS
+    )
     return done.good, pl.concat([rows.bad, done.aside], how="diagonal_relaxed") if len(done.aside) else rows.bad
 
 
-def midnight_of(contract: Contract) -> pl.Expr | None:
-    """Return ``session`` to ``event_at`` of daily and slower data; None where rows go by their time."""
-    if contract.is_intraday:
-        return None
+def changing(lake: Lake, contract: Contract) -> tuple[LedgerEntry, ...]:
+    """Return what stands in the ledger and changes rows."""
+    return tuple(entry for entry in standing(read_entries(lake, contract.dataset)).values() if entry.action in _CHANGING)
+
+
+def touched_sessions(lake: Lake, contract: Contract, sessions: Iterable[date]) -> tuple[date, ...]:
+    """Return those of some sessions in which a decision changes rows."""
+    spans = [
+        (_day(entry.start) - _AROUND, _day(entry.end) + _AROUND)
+        for entry in changing(lake, contract)
+        if entry.start and entry.end
+    ]
+    return tuple(day for day in sessions if any(first <= day <= last for first, last in spans))
+
+
+def placing_of(contract: Contract, schema: Mapping[str, pl.DataType]) -> Placing:
+    """Return how rows of a dataset that are made get their place in time."""
     named = contract.calendar not in (None, "learned")
-    zone = contract.timezone or (calendar(contract.calendar).timezone if named else "UTC")
-    midnight = pl.col(SESSION).cast(pl.Datetime("us")).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    return midnight.dt.convert_time_zone("UTC")
+    kept = calendar(contract.calendar) if named else None
+    zone = contract.timezone or (kept.timezone if kept else "UTC")
+    step = timedelta(minutes=step_minutes(contract.frequency) or 0) if contract.stamp == "end" else timedelta(0)
+
+    def at_midnight(rows: pl.DataFrame) -> pl.DataFrame:
+        midnight = pl.col(SESSION).cast(pl.Datetime("us")).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        return rows.with_columns(midnight.dt.convert_time_zone("UTC").cast(schema[EVENT_AT]).alias(EVENT_AT))
+
+    def in_session(rows: pl.DataFrame) -> pl.DataFrame:
+        placed = with_session(rows.with_columns((pl.col(EVENT_AT) - step).alias("begins_at")), kept)
+        return placed.drop("begins_at")
+
+    return Placing(not contract.is_intraday, in_session if contract.is_intraday else at_midnight)
 
 
 def apply_decisions(lake: Lake, contract: Contract, *, run: str | None = None) -> tuple[tuple[date, date], ...]:
@@ -79,16 +113,22 @@ def apply_decisions(lake: Lake, contract: Contract, *, run: str | None = None) -
 
     Notes
     -----
-    Rows are set aside before they are taken out: a crash between the two leaves a row in both tables, and in no reading twice.
+    Rows are set aside before they are taken out, and are no longer set aside once they are back: a crash in between leaves a
+    row in both tables, and in no reading twice.
     How far the ledger has been applied is a position of the processed table, as of a feed.
     """
+    with alone(lake, rows_of(contract)):
+        return _applied(lake, contract, run)
+
+
+def _applied(lake: Lake, contract: Contract, run: str | None) -> tuple[tuple[date, date], ...]:
     processed = TableRef.processed(contract.dataset)
     ledger = read_entries(lake, contract.dataset)
-    if version_of(lake, processed) is None or len(ledger) <= (position_of(lake, processed, LEDGER) or 0):
+    done = position_of(lake, processed, LEDGER) or 0
+    if version_of(lake, processed) is None or len(ledger) <= done:
         return ()
-    lines = ledger[position_of(lake, processed, LEDGER) or 0 :]
-    entries = [entry for entry in standing(ledger).values() if entry.action in _CHANGING]
-    written = [span for span in _stretches(lake, contract, lines) if _apply(lake, contract, entries, *span, run=run)]
+    entries = changing(lake, contract)
+    written = [span for span in _stretches(ledger[done:]) if _apply(lake, contract, entries, *span, run=run)]
     append_rows(
         lake, processed, scan(lake, processed).head(0).collect(), key=(SYMBOL, EVENT_AT), stand=Stand(LEDGER, len(ledger)),
         partition_by=contract.storage.partition_by, lineage=_lineage(lake, contract, run), leaf_by=leaf_by(contract),
@@ -96,15 +136,10 @@ def apply_decisions(lake: Lake, contract: Contract, *, run: str | None = None) -
     return tuple(written)
 
 
-def _stretches(lake: Lake, contract: Contract, lines: Sequence[LedgerEntry]) -> Iterator[tuple[date, date]]:
+def _stretches(lines: Sequence[LedgerEntry]) -> Iterator[tuple[date, date]]:
     """Yield, month by month, the first and the last day that lines of the ledger may change."""
     spans = [(_day(line.start) - _AROUND, _day(line.end) + _AROUND) for line in lines if line.start and line.end]
     days = {first + timedelta(days=number) for first, last in spans for number in range((last - first).days + 1)}
-    rows = [row_of(line.subject) for line in lines if ":" in line.subject]
-    if rows:
-        named = pl.LazyFrame(rows, schema={RECEIPT: pl.String, ROW: pl.Int64}, orient="row")
-        held = scan(lake, TableRef.quarantine(contract.dataset)).join(named, on=[RECEIPT, ROW], how="semi")
-        days.update(held.select(SESSION).drop_nulls().collect()[SESSION])
     for _, month in groupby(sorted(days), key=lambda day: (day.year, day.month)):
         same = list(month)
         yield same[0], same[-1]
@@ -126,21 +161,30 @@ def _apply(lake: Lake, contract: Contract, entries: Sequence[LedgerEntry], first
     held = scan(lake, quarantine).collect() if version_of(lake, quarantine) is not None else arrived.clear()
     good = arrived.filter(pl.col(REASON).is_null()).drop(REASON)
     done = settled(
-        good, held.filter(within, ~_is_decided()), entries, midnight=midnight_of(contract), is_keyed=contract.kind in KEYED_KINDS
-    )
+        good, held.filter(within, ~_is_decided()), entries, placing=placing_of(contract, good.schema),
+        is_keyed=contract.kind in KEYED_KINDS,
+    )  # fmt: skip
     wanted = done.good.filter(within)  # rows are made wherever the ledger says
-    if _same(scan(lake, processed, start=first, end=last).collect(), wanted):
-        return False
+    before, stays = held.filter(within, _is_decided()), held.filter(~(within & _is_decided()))
+    is_same = _same(scan(lake, processed, start=first, end=last).collect(), wanted)
+    surplus = before.join(done.aside, on=_ROW_KEY, how="anti", nulls_equal=True)
+    lacking = done.aside.join(before, on=_ROW_KEY, how="anti", nulls_equal=True)
     lineage, by = _lineage(lake, contract, run), leaf_by(contract)
-    before = held.filter(within, _is_decided())
-    touched = sorted({*done.aside[RECEIPT].drop_nulls(), *before[RECEIPT].drop_nulls()})
-    if touched:
-        stays = held.filter(pl.col(RECEIPT).is_in(touched), ~(within & _is_decided()))
-        rows = pl.concat([stays, done.aside], how="diagonal_relaxed")
-        replace_receipts(lake, quarantine, rows, receipts=touched, lineage=lineage, leaf_by=by)
-    lies = contract.storage.partition_by
-    replace_sessions(lake, processed, wanted, sessions=(first, last), partition_by=lies, lineage=lineage, leaf_by=by)
-    return True
+
+    def set_aside(rows: pl.DataFrame, receipts: pl.Series) -> None:
+        touched = receipts.drop_nulls().unique().sort().to_list()
+        if touched:
+            kept = pl.concat([stays, rows], how="diagonal_relaxed").filter(pl.col(RECEIPT).is_in(touched))
+            replace_receipts(lake, quarantine, kept, receipts=touched, lineage=lineage, leaf_by=by)
+
+    if len(lacking):
+        set_aside(pl.concat([done.aside, surplus], how="diagonal_relaxed"), pl.concat([lacking[RECEIPT], before[RECEIPT]]))
+    if not is_same:
+        lies = contract.storage.partition_by
+        replace_sessions(lake, processed, wanted, sessions=(first, last), partition_by=lies, lineage=lineage, leaf_by=by)
+    if len(surplus):
+        set_aside(done.aside, before[RECEIPT])
+    return not is_same
 
 
 def _lineage(lake: Lake, contract: Contract, run: str | None) -> Lineage:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workbench.lab.quarantine import ID, quarantined
 from workbench.lab.settling import Settlement, bring_in_line, settle
 from workbench.lake.decisions import append_entries, read_entries
 from workbench.model.decisions import Action, LedgerEntry
 from workbench.model.errors import BadInput
-from workbench.model.names import DECIDED, EVENT_AT, REASON, REJECTED, SYMBOL
+from workbench.model.names import DECIDED, EVENT_AT, REASON, REJECTED, SESSION, SYMBOL
 from workbench.review.corrections import standing
 
 if TYPE_CHECKING:
@@ -41,17 +41,19 @@ class Decisions:
         done = rows[REASON].str.starts_with(DECIDED) | rows[ID].is_in(list(standing(self.entries)))
         return rows.filter(~done)
 
-    def settle(self, *, run: str | None = None, **which: Any) -> Settlement:
+    def settle(self, *, run: str | None = None, end: date | None = None, now: datetime | None = None) -> Settlement:
         """Decide what the contract decides without a person, and bring the tables in line with all decisions.
 
         Parameters
         ----------
         run : str, optional
             Written into the lineage.
-        which
-            As for :meth:`workbench.lab.dataset.Dataset.gather`.
+        end : date, optional
+            The last session that is looked at.
+        now : datetime, optional
+            UTC; the moment timeliness is judged at.
         """
-        snap, judgement = self.dataset.judged(**which)
+        snap, judgement = self.dataset.judged(end=end, now=now)
         return settle(judgement, snap, self.dataset.reference_rows, run=run)
 
     def apply(self, *, run: str | None = None) -> tuple[tuple[date, date], ...]:
@@ -81,7 +83,7 @@ class Decisions:
 
     def _add(self, rows: Sequence[str], action: Action, reason: str, by: str) -> None:
         name = self.dataset.name
-        if not reason.strip() or not by.strip():
+        if not reason.strip() or by.strip() in ("", "policy", "default"):
             raise BadInput(f"{name}: say why, and who says so; both are kept with the decision")
         held = quarantined(self.dataset.lake, name)
         there = {row[ID]: row for row in held.iter_rows(named=True)}
@@ -95,7 +97,8 @@ class Decisions:
             is_none = row[SYMBOL] is None or row[EVENT_AT] is None or row[REASON].startswith((REJECTED, DECIDED))
             if action is Action.RELEASE and is_none:
                 raise BadInput(f"{name}: row {subject} cannot be released ({row[REASON]}); have the source send it again")
-            entries.append(LedgerEntry(datetime.now(UTC), by, action, reason, subject, row[REASON], row[SYMBOL]))
+            where = (row[REASON], row[SYMBOL], row[SESSION], row[SESSION])
+            entries.append(LedgerEntry(datetime.now(UTC), by, action, reason, subject, *where))
         append_entries(self.dataset.lake, name, entries)
         self.apply()
 

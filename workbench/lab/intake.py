@@ -6,25 +6,26 @@ leaves between the two is in the raw zone, and is taken in from there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.lab.arrivals import filled_receipt, moment_behind, plain_receipt, read_arrived, standard_rows
+from workbench.lab.arrivals import filled_receipt, moment_behind, plain_receipt, readable
 from workbench.lab.contracts import contract_fingerprint
+from workbench.lab.decided import rows_of, touched_sessions
 from workbench.lab.fingerprint import code_fingerprint
-from workbench.lab.processing import tidy_up, transform
+from workbench.lab.processing import made_again, tidy_up
+from workbench.lab.quarantine import once_in_quarantine
 from workbench.lab.snapshots import leaf_by
-from workbench.lab.sorting import sorted_out
+from workbench.lab.sorting import SortedOut, sorted_out
 from workbench.lake import (
     Appended,
     Lineage,
     Stand,
     TableRef,
     append_rows,
-    find_receipt,
     merge_small_files,
     position_of,
     publish,
@@ -34,11 +35,10 @@ from workbench.lake import (
     scan,
     version_of,
 )  # fmt: skip
-from workbench.lake.decisions import read_entries
+from workbench.lake.locks import alone
 from workbench.model.errors import BadInput
-from workbench.model.names import DECIDED, EVENT, EVENT_AT, RAW_TEXT, REASON, RECEIPT, REJECTED, ROW, SESSION, SYMBOL
+from workbench.model.names import EVENT, EVENT_AT, RAW_TEXT, REASON, RECEIPT, REJECTED, ROW, SESSION, SYMBOL
 from workbench.transform.events import line_hashes
-from workbench.transform.standardise import STAMP
 
 if TYPE_CHECKING:
     from workbench.ingest.feeds.feed import Piece
@@ -51,7 +51,6 @@ MERGE_EVERY = 64
 """Commits after which small files are put together."""
 NOT_DATA = f"{REJECTED}:not_data"
 _SHOWN = 2000
-AROUND_THE_CLOCK = "24/7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,41 +96,52 @@ class Intake:
     run: str
     _newest: datetime | None = None
     _received_at: datetime | None = None
+    _newest_of: dict[str, str] = field(default_factory=dict)
+    """Of each name the hash of what came last under it."""
     _commits: int = 0
     _laid_out: int = 0
 
-    def catch_up(self) -> tuple[int | None, list[Taken]]:
+    def catch_up(self) -> tuple[int | None, bytes | None, list[Taken]]:
         """Take in what was published and not written, and return where to go on.
 
         Returns
         -------
-        tuple of int or None, list of Taken
-            The position of the last piece that is in; None where there is none yet.
+        tuple of int or None, bytes or None, list of Taken
+            The position behind the last piece that is in, None where there is none yet; and that piece.
         """
-        mine = sorted((r for r in self._receipts() if r.position is not None), key=lambda r: r.position or 0)
-        self._received_at = max((r.received_at for r in receipts(self.lake, self.contract.dataset)), default=None)
+        everything = receipts(self.lake, self.contract.dataset)
+        mine = sorted((r for r in everything if r.source == self.feed and r.position is not None), key=lambda r: r.position or 0)
+        self._received_at = max((r.received_at for r in everything), default=None)
+        self._newest_of = {r.name: r.sha256 for r in mine}
         written = position_of(self.lake, self._processed, self._name)
-        waiting = [r for r in mine if written is None or (r.position or 0) > written]
-        taken = [self._again(r) for r in waiting]
-        last = [r.position for r in mine[-1:]] + ([written] if written is not None else [])
-        return max((position for position in last if position is not None), default=None), taken
+        taken = []
+        for receipt in (r for r in mine if written is None or (r.position or 0) > written):
+            payload = read_raw(self.lake, receipt)
+            is_late = any(r.received_at > receipt.received_at and r.source != self.feed for r in everything)
+            taken.append(self._write(payload, receipt, readable(payload, receipt, self.contract), is_late=is_late))
+        if not mine:
+            return written, None, taken
+        return mine[-1].position, read_raw(self.lake, mine[-1]), taken
 
     def take(self, piece: Piece) -> Taken:
-        """Publish a piece, and write its rows.
+        """Publish a piece, and write its rows; a file that is as it was the last time is left alone.
 
         Raises
         ------
         WorkbenchError
             The lake cannot be written to; what was published is taken in by :meth:`catch_up`.
         """
-        self._received_at = moment_behind(self._received_at)
-        plain = plain_receipt(piece.payload, self.contract.dataset, self.feed, piece.name, self._received_at)
-        mine = replace(plain, position=piece.position, is_events=piece.is_events)
-        known = find_receipt(self.lake, self.contract.dataset, mine.sha256)
-        if known is not None:
-            return self._known(mine, known)
-        arrived = self._read(piece.payload, mine)
-        recorded, _ = publish(self.lake, piece.payload, mine if arrived is None else filled_receipt(mine, arrived))
+        received_at = moment_behind(self._received_at)
+        receipt = plain_receipt(
+            piece.payload, self.contract.dataset, self.feed, piece.name, received_at, position=piece.position,
+            is_events=piece.is_events,
+        )  # fmt: skip
+        if not piece.is_events and self._newest_of.get(piece.name) == receipt.sha256:
+            return Taken(0)
+        self._received_at = received_at
+        arrived = readable(piece.payload, receipt, self.contract)
+        recorded, _ = publish(self.lake, piece.payload, receipt if arrived is None else filled_receipt(receipt, arrived))
+        self._newest_of[piece.name] = receipt.sha256
         return self._write(piece.payload, recorded, arrived)
 
     def lay_out(self, *, few: bool = True) -> None:
@@ -149,39 +159,37 @@ class Intake:
     def _name(self) -> str:
         return f"feed {self.feed}"
 
-    def _receipts(self) -> list[Receipt]:
-        return [r for r in receipts(self.lake, self.contract.dataset) if r.source == self.feed]
-
-    def _known(self, mine: Receipt, known: Receipt) -> Taken:
-        """Note how far the feed is, and no more: the very same bytes are there. A file stays where it is, and comes again."""
-        if not mine.is_events:
-            return Taken(0)
-        self._append(None, mine)
-        return Taken(known.rows, repeated=known.rows)
-
-    def _again(self, receipt: Receipt) -> Taken:
-        payload = read_raw(self.lake, receipt)
-        return self._write(payload, receipt, self._read(payload, receipt))
-
-    def _read(self, payload: bytes, receipt: Receipt) -> Arrived | None:
-        """Read a piece; None where it is no data at all."""
-        try:
-            arrived = standard_rows(read_arrived(payload, receipt, self.contract), self.contract)
-        except BadInput:
-            return None
-        return arrived if arrived.frame[STAMP].null_count() < len(arrived.frame) else None
-
-    def _write(self, payload: bytes, receipt: Receipt, arrived: Arrived | None) -> Taken:
-        if arrived is None:
-            return self._refuse(payload, receipt)
-        rows = sorted_out(arrived, _placing(self.contract), receipts=[receipt.id])
-        self._quarantine(rows.bad, receipt)
-        done = self._append(rows.good, receipt)
-        self._decide_again(rows.good[SESSION])
+    def _write(self, payload: bytes, receipt: Receipt, arrived: Arrived | None, *, is_late: bool = False) -> Taken:
+        """Write the rows of a piece; ``is_late``: others have arrived since it was published."""
+        with alone(self.lake, rows_of(self.contract)):
+            rows = None if arrived is None else self._sorted_out(arrived, receipt)
+            if rows is None:
+                return self._refuse(payload, receipt)
+            days = rows.good[SESSION].unique().sort()
+            again = days if is_late else pl.Series(touched_sessions(self.lake, self.contract, days), dtype=pl.Date)
+            for day in again:  # from all that arrived of them, by its order, and with what was decided about it
+                made_again(self.lake, self.contract, session=day, run=self.run)
+            self._quarantine(rows.bad, receipt)
+            in_sessions = pl.col(SESSION).is_in(again.implode())
+            done = self._append(rows.good.filter(~in_sessions), receipt)
+            table = scan(self.lake, self._processed) if len(again) else None
+            mine = (
+                0 if table is None else table.filter(pl.col(RECEIPT) == receipt.id, in_sessions).select(pl.len()).collect().item()
+            )
         bad = {str(reason): int(count) for reason, count in rows.bad.group_by(REASON).len().sort(REASON).iter_rows()}
-        again = done.repeated + receipt.rows - len(rows.good) - len(rows.bad)
-        days = tuple(rows.good[SESSION].unique().sort().to_list()) if done.new + done.superseded else ()
-        return Taken(receipt.rows, done.new, again, done.superseded, self._late(rows.good), bad, days)
+        new = done.new + mine
+        repeated = receipt.rows - len(rows.bad) - new - done.superseded
+        changed = tuple(days.to_list()) if new + done.superseded else ()
+        return Taken(receipt.rows, new, repeated, done.superseded, self._late(rows.good), bad, changed)
+
+    def _count(self, *which: pl.Expr) -> int:
+        return int(scan(self.lake, self._processed).filter(*which).select(pl.len()).collect().item())
+
+    def _sorted_out(self, arrived: Arrived, receipt: Receipt) -> SortedOut | None:
+        try:
+            return sorted_out(arrived, self.contract, receipts=[receipt.id])
+        except BadInput:  # of days that no calendar knows
+            return None
 
     def _late(self, good: pl.DataFrame) -> int:
         """Count the rows of a time before one that had been there."""
@@ -208,15 +216,6 @@ class Intake:
             merge_small_files(self.lake, self._processed)
         return done
 
-    def _decide_again(self, sessions: pl.Series) -> None:
-        """Make sessions again from all that arrived of them where a decision stands about one of their rows."""
-        table = TableRef.quarantine(self.contract.dataset)
-        if not read_entries(self.lake, self.contract.dataset) or version_of(self.lake, table) is None:
-            return
-        decided = pl.col(REASON).str.starts_with(DECIDED) & pl.col(SESSION).is_in(sessions.unique().implode())
-        for day in scan(self.lake, table).filter(decided).select(SESSION).unique().collect()[SESSION].sort():
-            transform(self.lake, self.contract, session=day, run=self.run)
-
     def _refuse(self, payload: bytes, receipt: Receipt) -> Taken:
         """Keep a record of bytes in which nothing can be read: for each line of a feed, or for the file."""
         lines = [line for line in payload.split(b"\n") if line.strip()] if receipt.is_events else [payload[:_SHOWN]]
@@ -237,17 +236,9 @@ class Intake:
         """Keep what cannot be trusted, the same bytes once."""
         if bad.is_empty():
             return
-        table = TableRef.quarantine(self.contract.dataset)
-        if EVENT in bad.columns and version_of(self.lake, table) is not None:
-            there = scan(self.lake, table)
-            if EVENT in there.collect_schema():
-                same = (
-                    there.filter(pl.col(EVENT).is_in(bad[EVENT].implode()), pl.col(RECEIPT) != receipt.id).select(EVENT).collect()
-                )
-                bad = bad.filter(~pl.col(EVENT).is_in(same[EVENT].implode()).fill_null(value=False))
-        replace_receipts(
-            self.lake, table, bad, receipts=[receipt.id], lineage=self._lineage(receipt), leaf_by=leaf_by(self.contract)
-        )
+        table, by = TableRef.quarantine(self.contract.dataset), leaf_by(self.contract)
+        once = once_in_quarantine(self.lake, self.contract, bad, [receipt.id])
+        replace_receipts(self.lake, table, once, receipts=[receipt.id], lineage=self._lineage(receipt), leaf_by=by)
 
     def _lineage(self, receipt: Receipt) -> Lineage:
         return Lineage(
@@ -257,8 +248,3 @@ class Intake:
             contract=contract_fingerprint(self.contract),
             code=code_fingerprint(),
         )
-
-
-def _placing(contract: Contract) -> Contract:
-    """Return a contract that places rows alike in whatever pieces they come: some events name no calendar."""
-    return contract if contract.calendar else contract.model_copy(update={"calendar": AROUND_THE_CLOCK})

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.lab.arrivals import read_arrived, standard_rows
+from workbench.lab.arrivals import read_arrived, readable, standard_rows
 from workbench.lab.contracts import contract_fingerprint
-from workbench.lab.decided import after_decisions
+from workbench.lab.decided import after_decisions, rows_of
 from workbench.lab.fingerprint import code_fingerprint
+from workbench.lab.quarantine import once_in_quarantine
 from workbench.lab.snapshots import leaf_by
 from workbench.lab.sorting import SortedOut, sorted_out
 from workbench.lake import Lineage, TableRef, compact, read_raw, receipts, replace_receipts, replace_sessions, scan, version_of
+from workbench.lake.locks import alone
 from workbench.model.contract import PartitionBy
 from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, REASON, SESSION, SYMBOL
@@ -69,6 +71,12 @@ def transform(lake: Lake, contract: Contract, *, session: date | None = None, ru
     LakeBroken
         Raw bytes are not what their receipt says.
     """
+    with alone(lake, rows_of(contract)):
+        return made_again(lake, contract, session=session, run=run)
+
+
+def made_again(lake: Lake, contract: Contract, *, session: date | None, run: str | None) -> Transformed:
+    """Do what :func:`transform` does, for those who hold the lock already."""
     arrived = _receipts_for(lake, contract, session)
     rows = _rows_of(lake, contract, arrived)
     good, bad = after_decisions(lake, contract, rows)
@@ -97,13 +105,13 @@ def transform(lake: Lake, contract: Contract, *, session: date | None = None, ru
 
 
 def _receipts_for(lake: Lake, contract: Contract, session: date | None) -> tuple[Receipt, ...]:
-    everything = tuple(receipt for receipt in receipts(lake, contract.dataset) if receipt.rows)
+    everything = tuple(r for r in receipts(lake, contract.dataset) if r.rows or _is_readable_now(lake, contract, r))
     if not everything:
         raise BadInput(f"dataset {contract.dataset}: nothing has arrived yet; run: workbench ingest {contract.dataset}")
     if session is None:
         return everything
     near = timedelta(days=1)
-    covering = tuple(r for r in everything if r.first and r.last and r.first - near <= session <= r.last + near)
+    covering = tuple(r for r in everything if not (r.first and r.last) or r.first - near <= session <= r.last + near)
     if not covering:
         latest = max((r.last for r in everything if r.last), default=None)
         raise BadInput(
@@ -126,6 +134,11 @@ def _rows_of(lake: Lake, contract: Contract, arrived: Sequence[Receipt]) -> Sort
     return _LATEST[key]
 
 
+def _is_readable_now(lake: Lake, contract: Contract, receipt: Receipt) -> bool:
+    """Whether a piece of a feed in which nothing could be read can be read by now: the contract may have been mended."""
+    return receipt.position is not None and readable(read_raw(lake, receipt), receipt, contract) is not None
+
+
 def _write_rows(
     lake: Lake,
     contract: Contract,
@@ -145,6 +158,7 @@ def _write_rows(
     }
     if len(bad) or version_of(lake, quarantine) is not None:
         ids = [r.id for r in arrived]
+        bad = once_in_quarantine(lake, contract, bad, ids)
         versions[str(quarantine)] = replace_receipts(lake, quarantine, bad, receipts=ids, lineage=lineage, leaf_by=by)
     return versions
 

@@ -132,7 +132,7 @@ def _begins(word: str) -> pl.Expr:
 def _as_they_arrived(processed: pl.DataFrame, aside: pl.DataFrame) -> list[pl.DataFrame]:
     """Take rows that a decision set aside for the good rows they arrived as, unless they are still in the other table."""
     again = _begins(DECIDED)
-    key = [RECEIPT, ROW]
+    key = [RECEIPT, ROW, SYMBOL]  # a row of a wide file has many symbols
     good = aside.filter(again).join(processed, on=key, how="anti").with_columns(pl.lit(None, dtype=pl.String).alias(REASON))
     return [processed, good, aside.filter(~again)]
 

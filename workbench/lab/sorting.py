@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from workbench.calendars import calendar
 from workbench.lab.understanding import understand
 from workbench.model.names import EVENT, REASON
+from workbench.transform.standardise import STAMP
 from workbench.transform.structure import KEYED_KINDS, with_raw_text
 
 if TYPE_CHECKING:
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
 
     from workbench.model.contract import Contract
     from workbench.transform.standardise import Arrived
+AROUND_THE_CLOCK: Final = "24/7"
+EARLIEST, LATEST = date(1900, 1, 1), date(2200, 1, 1)
+AROUND: Final = timedelta(days=10)
+"""What is asked of a calendar on either side of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,23 @@ def sorted_out(arrived: Arrived, contract: Contract, *, receipts: Sequence[str])
     receipts : sequence of str
         Arrivals, oldest first: where several hold the same row, the newest is meant.
     """
+    if EVENT in arrived.frame.columns:
+        contract = _placing(contract)
+        arrived = replace(arrived, frame=arrived.frame.with_columns(_known_stamp(contract)))
     frame = understand(arrived, contract, receipts=receipts).frame
     good = frame.filter(pl.col(REASON).is_null()).drop(REASON)
     bad = with_raw_text(frame.filter(pl.col(REASON).is_not_null()), arrived.origins)
     return SortedOut(good.drop(EVENT, strict=False) if contract.kind in KEYED_KINDS else good, bad)
+
+
+def _placing(contract: Contract) -> Contract:
+    """Return a contract that places rows alike in whatever pieces they come: some events name no calendar."""
+    return contract if contract.calendar else contract.model_copy(update={"calendar": AROUND_THE_CLOCK})
+
+
+def _known_stamp(contract: Contract) -> pl.Expr:
+    """Return the stamps of events as far as they may be true: no market knows what it does in the year 9999."""
+    kept = calendar(contract.calendar or AROUND_THE_CLOCK)
+    first, last = max(kept.first or EARLIEST, EARLIEST), min(kept.last or LATEST, LATEST)
+    known = pl.col(STAMP).dt.date().is_between(first + AROUND, last - AROUND)
+    return pl.when(known | pl.col(EVENT).is_null()).then(STAMP).alias(STAMP)

@@ -293,11 +293,11 @@ def _place_moments(
     placed = placed.with_columns((pl.col(EVENT_AT) - shift).alias("begins_at"))
     by_name = {c.name: c for c in calendars.values()}
     if len(by_name) == 1 and len(zones) >= len(symbols):
-        return _with_session(placed, next(iter(by_name.values())))
+        return with_session(placed, next(iter(by_name.values())))
     name = pl.col(SYMBOL).replace_strict({s: c.name for s, c in calendars.items()}, default="", return_dtype=pl.String)
     parts = placed.with_columns(name.alias("calendar")).partition_by("calendar", as_dict=True, maintain_order=True)
-    with_session = [_with_session(part, by_name.get(str(key[0]))) for key, part in parts.items()]
-    return pl.concat(with_session)
+    placed_parts = [with_session(part, by_name.get(str(key[0]))) for key, part in parts.items()]
+    return pl.concat(placed_parts)
 
 
 def _local_dates(moments: pl.Series, zone: str) -> pl.Series:
@@ -312,7 +312,7 @@ def _local_dates(moments: pl.Series, zone: str) -> pl.Series:
     return shifted.dt.date()
 
 
-def _with_session(rows: pl.DataFrame, kept: Calendar | None) -> pl.DataFrame:
+def with_session(rows: pl.DataFrame, kept: Calendar | None) -> pl.DataFrame:
     """Give each row its session: the one it lies in, else the local day."""
     if kept is None:
         return rows.with_columns(pl.col("begins_at").dt.date().alias(SESSION))

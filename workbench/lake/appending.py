@@ -22,7 +22,7 @@ from workbench.lake.versions import CHANGE, find_table, open_table
 from workbench.model.names import EVENT_AT, RECEIPT, ROW, SESSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from deltalake import DeltaTable
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SMALL_FILE_BYTES: Final = 32 << 20
 _ORIGIN: Final = (RECEIPT, ROW)
+_SAID, _ROWS = "__said", "__rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,9 @@ def append_rows(  # noqa: PLR0913 (which table, what, and how it lies)
     table : TableRef
         Made if it is not there.
     frame : DataFrame
-        One row for each key; ``session`` is never null.
+        ``session`` is never null.
     key : sequence of str
-        Columns that tell one row from another. A row that is there and differs is replaced.
+        Columns that tell rows from others. Where rows of a key are there and say something else, all of them are replaced.
     stand : Stand
         Where the feed is with these rows; does nothing where the table is as far.
     partition_by, lineage, leaf_by
@@ -140,18 +141,27 @@ def _split(current: DeltaTable, frame: pl.DataFrame, key: Sequence[str]) -> tupl
     first, last = frame[EVENT_AT].min(), frame[EVENT_AT].max()
     days = pl.col(SESSION).is_between(frame[SESSION].min(), frame[SESSION].max())
     near = visible(current).filter(days, pl.col(EVENT_AT).is_between(pl.lit(first), pl.lit(last)))
-    values = [name for name in frame.columns if name not in (*key, *_ORIGIN)]
-    has = near.collect_schema().names()
+    has = near.collect_schema()
     if not set(key) <= set(has):  # none of these rows came through a feed
         return frame, frame.clear()
+    schema = {**has, **frame.schema}
+    values = [name for name in schema if name not in (*key, *_ORIGIN)]
     there = near.select(name for name in (*key, *values) if name in has).collect()
     if there.is_empty():
         return frame, frame.clear()
-    known = frame.join(there.select(key).with_columns(is_there=True), on=key, how="left", maintain_order="left")
-    fresh = known.filter(pl.col("is_there").is_null()).drop("is_there")
-    kept = known.filter(pl.col("is_there").is_not_null()).drop("is_there")
-    had = there.with_columns(pl.lit(None).cast(frame.schema[name]).alias(name) for name in values if name not in there.columns)
-    return fresh, kept.join(had.select(*key, *values), on=[*key, *values], how="anti", nulls_equal=True)
+    types = {name: schema[name] for name in values}
+    both = frame.join(_told(there, key, types), on=key, how="left", maintain_order="left")
+    both = both.join(_told(frame, key, types), on=key, how="left", maintain_order="left", suffix="_mine")
+    differs = (pl.col(_SAID) != pl.col(f"{_SAID}_mine")) | (pl.col(_ROWS) != pl.col(f"{_ROWS}_mine"))
+    fresh, other = both.filter(pl.col(_ROWS).is_null()), both.filter(differs)
+    return fresh.select(frame.columns), other.select(frame.columns)
+
+
+def _told(rows: pl.DataFrame, key: Sequence[str], values: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Return each key with what all of its rows say together, and how many they are; a column that is not there is null."""
+    absent = (pl.lit(None, dtype=dtype).alias(name) for name, dtype in values.items() if name not in rows.columns)
+    said = rows.with_columns(absent).select(*key, pl.struct(list(values)).hash().alias(_SAID))
+    return said.group_by(key).agg(pl.col(_SAID).sum(), pl.len().alias(_ROWS))
 
 
 def _replacing(

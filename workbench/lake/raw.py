@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from workbench.lake.receipt_json import parse_receipt, receipt_json
 from workbench.lake.zones import Lake, Zone, checked_name, tame_name
 from workbench.model.errors import BadInput, LakeBroken
+from workbench.model.receipts import receipt_id
 
 if TYPE_CHECKING:
     from workbench.model.receipts import Receipt
@@ -57,7 +58,7 @@ def publish(lake: Lake, payload: bytes, receipt: Receipt) -> tuple[Receipt, bool
     gets the other's receipt.
     """
     _require_same(payload, receipt)
-    if earlier := find_receipt(lake, receipt.dataset, receipt.sha256):
+    if earlier := _find(lake, receipt.dataset, receipt.id, receipt.sha256):
         return earlier, False
     text = receipt_json(receipt)  # refuses before anything is made
     folder = _folder(receipt)
@@ -118,22 +119,28 @@ def read_raw(lake: Lake, receipt: Receipt) -> bytes:
 
 def _require_same(payload: bytes, receipt: Receipt) -> None:
     found = sha256(payload).hexdigest()
-    if (receipt.sha256, receipt.id, receipt.size_bytes) != (found, found[:16], len(payload)):
+    expected = receipt_id(found, receipt.source, receipt.position)
+    if (receipt.sha256, receipt.id, receipt.size_bytes) != (found, expected, len(payload)):
         raise BadInput(
-            f"{receipt.name}: expected a receipt for sha256 {found[:16]}… and {len(payload)} bytes,"
+            f"{receipt.name}: expected a receipt {expected} for sha256 {found[:16]}… and {len(payload)} bytes,"
             f" found {receipt.sha256[:16]}…, id {receipt.id} and {receipt.size_bytes} bytes"
         )
 
 
 def find_receipt(lake: Lake, dataset: str, digest: str) -> Receipt | None:
-    """Return the receipt of bytes with this SHA-256 for a dataset, from whichever source and day.
+    """Return the receipt of a file with this SHA-256 for a dataset, from whichever source and day; pieces of feeds apart.
 
     Raises
     ------
     LakeBroken
         Other bytes go by the same id.
     """
-    pattern = f"*/{checked_name(dataset)}/*/*/*/{digest[:16]}-*{RECEIPT_SUFFIX}"
+    return _find(lake, dataset, digest[:16], digest)
+
+
+def _find(lake: Lake, dataset: str, receipt: str, digest: str) -> Receipt | None:
+    """Return a receipt by its id."""
+    pattern = f"*/{checked_name(dataset)}/*/*/*/{receipt}-*{RECEIPT_SUFFIX}"
     found = min((_load(path) for path in lake.zone(Zone.RAW).glob(pattern)), key=lambda r: r.received_at, default=None)
     if found and found.sha256 != digest:
         raise LakeBroken(f"{found.path}: two different files share the id {found.id}; rename neither, report this")

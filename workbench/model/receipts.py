@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from hashlib import sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,7 @@ class Receipt:
     Attributes
     ----------
     id
-        The first 16 hex digits of ``sha256``: rows carry it, so that each finds its way back.
+        As :func:`receipt_id`: rows carry it, so that each finds its way back.
     path
         Where the bytes lie, relative to the lake's root.
     received_at
@@ -47,3 +48,17 @@ class Receipt:
     unreadable_cells: int = 0
     position: int | None = None
     is_events: bool = False
+
+
+def receipt_id(digest: str, source: str, position: int | None = None) -> str:
+    """Return the id of an arrival (16 hex digits).
+
+    Parameters
+    ----------
+    digest : str
+        SHA-256 of its bytes, 64 hex digits: a file is told by them alone, from whichever source and day.
+    source : str
+    position : int, optional
+        Of a piece of a feed, which may say the same again later, and mean it.
+    """
+    return digest[:16] if position is None else sha256(f"{digest} {source} {position}".encode()).hexdigest()[:16]

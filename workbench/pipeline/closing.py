@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
+import polars as pl
+
 from workbench.audit.store import runs_of_session
 from workbench.lab.history import keep_run
 from workbench.lab.processing import write_features
-from workbench.lake import Zone, receipts
+from workbench.lake import TableRef, Zone, receipts, scan, version_of
 from workbench.lake.locks import alone
+from workbench.model.names import RECEIPT, SESSION
 from workbench.pipeline.daily import Begun, advance, close, settle_policies, versions_of
 from workbench.pipeline.notify import notify
 from workbench.pipeline.planning import is_done, plan_run
@@ -38,9 +41,12 @@ class Sessions:
 
     def look_back(self) -> None:
         """Take up the latest sessions of the feed that have rows and were not judged with them."""
-        spans = {(r.first, r.last) for r in receipts(self.lab.lake, self.dataset.name) if r.source == self.feed}
-        days = {day for first, last in spans for day in (first, last) if day is not None}
-        self.touched.update(day for day in sorted(days)[-LOOK_BACK_SESSIONS:] if not self._is_judged(day))
+        table = TableRef.processed(self.dataset.name)
+        if version_of(self.lab.lake, table) is None:
+            return
+        mine = [r.id for r in receipts(self.lab.lake, self.dataset.name) if r.source == self.feed]
+        held = scan(self.lab.lake, table).filter(pl.col(RECEIPT).is_in(mine)).select(SESSION).unique().collect()[SESSION]
+        self.touched.update(day for day in held.sort().tail(LOOK_BACK_SESSIONS) if not self._is_judged(day))
 
     def judge_those_over(self) -> None:
         """Judge every session with new rows whose market has closed, oldest first."""

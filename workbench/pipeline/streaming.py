@@ -159,10 +159,10 @@ class _Following:
     def go(self, ending: Ending, progress: Progress | None) -> None:
         """Go on until the end."""
         retries = self.watch.dataset.retries
-        position, left = self.intake.catch_up()
+        position, last, left = self.intake.catch_up()
         for taken in left:
             self._note(taken)
-        patiently(partial(self.feed.open, position), retries)
+        patiently(partial(self.feed.open, position, last), retries)
         if self.sessions is not None:
             self.sessions.look_back()
         heard = time.monotonic()

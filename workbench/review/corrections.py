@@ -16,7 +16,7 @@ from workbench.model.decisions import Action
 from workbench.model.names import CORRECTION, DECIDED, EVENT_AT, RAW_TEXT, REASON, RECEIPT, ROW, SESSION, SYMBOL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from workbench.model.decisions import LedgerEntry
 
@@ -24,6 +24,22 @@ TAKING: Final = (Action.TAKE_PROPOSED, Action.TAKE_REFERENCE, Action.TAKE_LAST)
 CORRECTED: Final = f"{DECIDED}:corrected"
 DISPLACED: Final = f"{DECIDED}:displaced"
 _WHEN: Final = "__when"
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """How rows that are made get their place in time.
+
+    Attributes
+    ----------
+    by_session
+        Daily and slower data goes by its session, all else by its time.
+    other
+        Adds ``event_at`` to rows that have a session, or ``session`` to those that have a time.
+    """
+
+    by_session: bool
+    other: Callable[[pl.DataFrame], pl.DataFrame]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +65,7 @@ def standing(entries: Iterable[LedgerEntry]) -> dict[str, LedgerEntry]:
 
 
 def settled(
-    good: pl.DataFrame, bad: pl.DataFrame, entries: Iterable[LedgerEntry], *, midnight: pl.Expr | None, is_keyed: bool = True
+    good: pl.DataFrame, bad: pl.DataFrame, entries: Iterable[LedgerEntry], *, placing: Placing, is_keyed: bool = True
 ) -> Settled:
     """Do to rows what was decided about them.
 
@@ -61,16 +77,16 @@ def settled(
         Rows in quarantine, which may have been released.
     entries : iterable of LedgerEntry
         Those that stand.
-    midnight : Expr, optional
-        Of daily and slower data: ``session`` to the ``event_at`` of a row that is made. None: rows go by their time.
+    placing : Placing
+        Whether rows go by session or time, and how rows that are made get the other.
     is_keyed : bool
         Whether a symbol has one row at one time, so that a released one displaces another.
     """
     chosen = list(entries)
-    when = pl.col(EVENT_AT) if midnight is None else pl.col(SESSION)
+    when = pl.col(SESSION) if placing.by_session else pl.col(EVENT_AT)
     rows = good.with_columns(when.alias(_WHEN), pl.lit(None, dtype=pl.String).alias(CORRECTION))
     rows, taken = _taken_out(rows, [entry for entry in chosen if entry.action is Action.QUARANTINE])
-    rows, corrected = _corrected(rows, [entry for entry in chosen if entry.action in TAKING], midnight)
+    rows, corrected = _corrected(rows, [entry for entry in chosen if entry.action in TAKING], placing)
     rows, displaced = _released(rows, bad, [entry for entry in chosen if entry.action is Action.RELEASE], is_keyed=is_keyed)
     aside = pl.concat([taken, corrected, displaced], how="diagonal_relaxed").drop(_WHEN, CORRECTION)
     untouched = rows[CORRECTION].null_count() == len(rows)
@@ -99,7 +115,7 @@ def _taken_out(rows: pl.DataFrame, entries: Sequence[LedgerEntry]) -> tuple[pl.D
     return ordered.join(hit, on="__index", how="anti").drop("__index").sort(SYMBOL, EVENT_AT, nulls_last=True), aside
 
 
-def _corrected(rows: pl.DataFrame, entries: Sequence[LedgerEntry], midnight: pl.Expr | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _corrected(rows: pl.DataFrame, entries: Sequence[LedgerEntry], placing: Placing) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Put values in the place of those that were observed, and make rows where there were none."""
     cells = _cells(entries, rows)
     if cells.is_empty():
@@ -117,7 +133,7 @@ def _corrected(rows: pl.DataFrame, entries: Sequence[LedgerEntry], midnight: pl.
     told = pl.concat(notes).group_by(key, maintain_order=True).agg(_together("note").alias("told"))
     changed = changed.join(told, on=key).with_columns(pl.col("told").alias(CORRECTION)).drop("told")
     before = there.join(told, on=key, how="semi").with_columns(pl.lit(CORRECTED).alias(REASON))
-    made = _made(rows, cells.filter("is_new"), midnight)
+    made = _made(rows, cells.filter("is_new"), placing)
     rest = rows.join(told, on=key, how="anti")
     return pl.concat([rest, changed, made], how="diagonal_relaxed").sort(SYMBOL, EVENT_AT, nulls_last=True), before
 
@@ -136,18 +152,14 @@ def _cells(entries: Sequence[LedgerEntry], rows: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(found, schema=schema, orient="row")
 
 
-def _made(rows: pl.DataFrame, cells: pl.DataFrame, midnight: pl.Expr | None) -> pl.DataFrame:
+def _made(rows: pl.DataFrame, cells: pl.DataFrame, placing: Placing) -> pl.DataFrame:
     """Return rows where there were none, as far as there are none still."""
     missing = cells.join(rows.select(SYMBOL, _WHEN), on=[SYMBOL, _WHEN], how="anti")
     if missing.is_empty():
         return rows.clear()
     told = missing.group_by(SYMBOL, _WHEN, maintain_order=True).agg(_together("note").alias(CORRECTION))
     wide = missing.pivot("field", index=[SYMBOL, _WHEN], values="value", aggregate_function="last").join(told, on=[SYMBOL, _WHEN])
-    if midnight is not None:
-        return wide.with_columns(pl.col(_WHEN).alias(SESSION)).with_columns(midnight.alias(EVENT_AT))
-    near = rows.select(SESSION, pl.col(EVENT_AT).alias(_WHEN)).drop_nulls().sort(_WHEN)
-    placed = wide.sort(_WHEN).join_asof(near, on=_WHEN, strategy="backward")
-    return placed.with_columns(pl.col(_WHEN).alias(EVENT_AT))
+    return placing.other(wide.with_columns(pl.col(_WHEN).alias(SESSION if placing.by_session else EVENT_AT)))
 
 
 def _released(
@@ -156,11 +168,15 @@ def _released(
     """Put rows in quarantine among the others; one that has their symbol and time makes way."""
     if not entries or bad.is_empty():
         return rows, _none(rows)
+    last = {entry.subject: number for number, entry in enumerate(entries)}
     told = pl.DataFrame(
-        [(*row_of(entry.subject), _together_now([_note(entry)])) for entry in entries],
-        schema={RECEIPT: pl.String, ROW: pl.Int64, CORRECTION: pl.String}, orient="row",
+        [(entry.subject, _together_now([_note(entry)]), last[entry.subject]) for entry in entries],
+        schema={"id": pl.String, CORRECTION: pl.String, "line": pl.Int64}, orient="row",
     )  # fmt: skip
-    back = bad.drop(REASON, RAW_TEXT, strict=False).join(told, on=[RECEIPT, ROW]).drop_nulls([SYMBOL, EVENT_AT])
+    back = bad.with_columns(id_of_row().alias("id")).join(told, on="id").drop_nulls([SYMBOL, EVENT_AT]).sort("line")
+    if is_keyed:  # of two rows of one symbol and time that were released the one that was last
+        back = back.unique([SYMBOL, EVENT_AT], keep="last", maintain_order=True)
+    back = back.drop(REASON, RAW_TEXT, "id", "line", strict=False)
     key = [SYMBOL, EVENT_AT]
     displaced = rows.join(back.select(key), on=key, how="semi") if is_keyed else rows.clear()
     stays = rows.join(back.select(key), on=key, how="anti") if is_keyed else rows
@@ -168,10 +184,10 @@ def _released(
     return together.sort(SYMBOL, EVENT_AT, nulls_last=True), displaced.with_columns(pl.lit(DISPLACED).alias(REASON))
 
 
-def row_of(subject: str) -> tuple[str, int]:
-    """Return the receipt and the row that a subject names; what names none is no row of any receipt."""
-    receipt, _, row = subject.partition(":")
-    return receipt, int(row) if row.isdigit() else -1
+def id_of_row() -> pl.Expr:
+    """Return the id of a row in quarantine: its receipt, its row, and its symbol if it has one."""
+    symbol = pl.when(pl.col(SYMBOL).is_not_null()).then(pl.format(":{}", SYMBOL)).otherwise(pl.lit(""))
+    return pl.concat_str(pl.format("{}:{}", RECEIPT, ROW), symbol)
 
 
 def _note(entry: LedgerEntry, field: str | None = None, was: float | None = None) -> str:

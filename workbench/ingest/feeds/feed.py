@@ -43,8 +43,8 @@ class Feed(Protocol):
         """Where it is, for people; without secrets."""
         ...
 
-    def open(self, position: int | None) -> None:
-        """Begin behind a position; None: at the beginning."""
+    def open(self, position: int | None, last: bytes | None = None) -> None:
+        """Begin behind a position; None: at the beginning. ``last`` is the piece that ended there."""
         ...
 
     def read(self, most: int, seconds: float) -> Piece | None:

@@ -28,6 +28,8 @@ class DropFolder:
     _count: int = 0
     _seen: dict[Path, Seen] = field(default_factory=dict)
     _changes: Iterator[Any] | None = None
+    _since: dict[Path, tuple[Seen, float]] = field(default_factory=dict)
+    """When a file was first seen as it is; a clock that was set back says nothing of how old it is."""
 
     @property
     def name(self) -> str:
@@ -39,7 +41,7 @@ class DropFolder:
         """The path."""
         return str(self.path)
 
-    def open(self, position: int | None) -> None:
+    def open(self, position: int | None, last: bytes | None = None) -> None:  # noqa: ARG002 (files are known by their bytes)
         """Begin to count behind a position; which files are known is told by their bytes.
 
         Raises
@@ -77,16 +79,22 @@ class DropFolder:
 
     def _files(self) -> list[tuple[Path, Seen]]:
         """Return whole files that were not read as they are now, in the order in which they were written."""
-        before = time.time_ns() - int(STILL_SECONDS * 1e9)
         try:
             there = [(path, path.stat()) for path in self.path.iterdir() if path.is_file() and not _is_unfinished(path)]
         except FileNotFoundError:  # one was moved away while we looked
             return []
         except OSError as error:
             raise Transient(f"{self.path}: cannot be read: {error}") from error
-        whole = [(path, (stat.st_mtime_ns, stat.st_size)) for path, stat in there if stat.st_mtime_ns <= before and stat.st_size]
-        fresh = [(path, seen) for path, seen in whole if self._seen.get(path) != seen]
+        found = [(path, (stat.st_mtime_ns, stat.st_size)) for path, stat in there if stat.st_size]
+        fresh = [(path, seen) for path, seen in found if self._seen.get(path) != seen and self._is_whole(path, seen)]
         return sorted(fresh, key=lambda file: (file[1][0], file[0].name))
+
+    def _is_whole(self, path: Path, seen: Seen) -> bool:
+        now = time.monotonic()
+        before, since = self._since.get(path, (None, now))
+        if before != seen:
+            self._since[path] = (seen, since := now)
+        return seen[0] <= time.time_ns() - int(STILL_SECONDS * 1e9) or now - since >= STILL_SECONDS
 
     def _payload(self, path: Path) -> bytes | None:
         try:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES: Final = 8 << 20
 LONGEST_LINE: Final = 64 << 20
+_ANOTHER: Final = "does not hold what was read of it before; it was cut or made anew: follow it under another name"
 LOOK_SECONDS: Final = 0.1
 STILL_SECONDS: Final = 1.0
 """A last line that is whole, but for its end of line, is taken once the file has not grown for so long."""
@@ -39,18 +40,20 @@ class GrowingFile:
         """The path."""
         return str(self.path)
 
-    def open(self, position: int | None) -> None:
-        """Begin behind a byte.
+    def open(self, position: int | None, last: bytes | None = None) -> None:
+        """Begin behind a byte, which ``last`` comes before.
 
         Raises
         ------
         BadInput
-            The file is not there, or shorter than what was read of it: it is another one.
+            The file is not there, shorter than what was read of it, or holds something else before that byte: it is another one.
         """
         if not self.path.is_file():
             raise BadInput(f"{self.path}: there is no such file to follow")
         self._at = position or 0
         self._look()
+        if last and self._before(len(last)) != last:
+            raise BadInput(f"{self.path}: {_ANOTHER}")
 
     def read(self, most: int, seconds: float) -> Piece | None:
         """Return the lines that came; waits for them."""
@@ -76,13 +79,16 @@ class GrowingFile:
         except OSError as error:
             raise Transient(f"{self.path}: cannot be read: {error}") from error
         if size < self._at:
-            raise BadInput(
-                f"{self.path}: expected at least the {self._at} bytes that were read, found {size}; "
-                "the file was cut or made anew: follow it under another name"
-            )
+            raise BadInput(f"{self.path}: {_ANOTHER}")
         if size != self._size:
             self._size, self._grew_at = size, time.monotonic()
         return size
+
+    def _before(self, size: int) -> bytes:
+        """Return what lies before the position."""
+        with self.path.open("rb") as file:
+            file.seek(max(0, self._at - size))
+            return file.read(min(size, self._at))
 
     def _lines(self, most: int) -> bytes:
         """Return whole lines from here on."""

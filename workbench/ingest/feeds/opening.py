@@ -44,7 +44,7 @@ def open_feed(address: str, *, root: Path, dataset: str) -> Feed:
 
 
 def _feed(address: str, root: Path, dataset: str) -> Feed:
-    scheme = urlsplit(address).scheme
+    scheme = address.partition("://")[0].lower() if "://" in address else ""
     if scheme in ("redis", "rediss", "unix"):
         return RedisStream.at(address, group=f"workbench_{dataset}")
     if scheme not in ("", "file"):

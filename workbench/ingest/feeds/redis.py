@@ -45,6 +45,8 @@ class RedisStream:
     _client: Any = None
     _after: int = -1
     _pending: list[Entry] = field(default_factory=list)
+    _is_in_doubt: bool = False
+    """Whether entries may have been given to us in an answer that was lost."""
 
     @classmethod
     def at(cls, address: str, group: str) -> RedisStream:
@@ -55,8 +57,17 @@ class RedisStream:
         BadInput
             The address names no stream.
         """
-        parts = urlsplit(address)
-        keys = parse_qs(parts.query).get("stream", [])
+        try:
+            parts = urlsplit(address)
+            keys = parse_qs(parts.query).get("stream", [])
+            is_one = parts.port is None or bool(parts.hostname)
+        except ValueError:
+            is_one, parts, keys = False, urlsplit(""), []
+        if not is_one or "@" in parts.path + parts.fragment + parts.query:
+            raise BadInput(
+                "--from redis://…: expected redis://[user:password@]host:6379/0?stream=KEY;"
+                " in a password, write / # ? @ as %2F %23 %3F %40"
+            )
         if len(keys) != 1:
             raise BadInput(f"{_without_secrets(address)}: name the stream: redis://host:6379/0?stream=KEY")
         return cls(urlunsplit(parts._replace(query="")), keys[0], group)
@@ -71,7 +82,7 @@ class RedisStream:
         """Server and stream, without user and password."""
         return f"{_without_secrets(self.url)}?stream={self.key}"
 
-    def open(self, position: int | None) -> None:
+    def open(self, position: int | None, last: bytes | None = None) -> None:  # noqa: ARG002 (ids say enough)
         """Connect, and begin behind a position.
 
         Raises
@@ -82,14 +93,17 @@ class RedisStream:
             It refuses us; the key is no stream; or the stream was made anew and counts from before the position.
         """
         import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
         self._after = -1 if position is None else position
-        self._client = redis.Redis.from_url(self.url, protocol=2, socket_timeout=30, socket_connect_timeout=10)
+        once = Retry(NoBackoff(), 0)  # asked again, it would give other entries
+        self._client = redis.Redis.from_url(self.url, protocol=2, socket_timeout=30, socket_connect_timeout=10, retry=once)
         self._client.set_response_callback("XREADGROUP", lambda response, **_: response)  # as it comes: half of the time
         with self._asked():
             self._join(redis.exceptions.ResponseError)
-            last = _position(self._client.xinfo_stream(self.key)["last-generated-id"])
-            if last < self._after:
+            newest = _position(self._client.xinfo_stream(self.key)["last-generated-id"])
+            if newest < self._after:
                 raise BadInput(
                     f"{self.address}: expected its last entry at or behind the one that was taken in, found an earlier one; "
                     "the stream was made anew: follow it under another key"
@@ -98,12 +112,18 @@ class RedisStream:
 
     def read(self, most: int, seconds: float) -> Piece | None:
         """Return the next entries, first those that were given to us before and never acknowledged."""
+        if self._is_in_doubt:
+            with self._asked():
+                self._pending = self._unacknowledged()
+            self._is_in_doubt = False
         entries, self._pending = self._pending[:most], self._pending[most:]
         if not entries:
+            self._is_in_doubt = True
             with self._asked():
                 found = self._client.xreadgroup(
                     self.group, CONSUMER, {self.key: ">"}, count=most, block=max(1, int(seconds * 1000))
                 )
+            self._is_in_doubt = False
             entries = found[0][1] if found else []
         known = list(takewhile(lambda entry: _position(entry[0]) <= self._after, entries))
         if known:
@@ -181,8 +201,10 @@ def _position(entry: bytes) -> int:
     1
     """
     ms, _, sequence = entry.partition(b"-")
-    if int(sequence) >> SEQUENCE_BITS:
-        raise BadInput(f"entry {entry.decode()}: expected fewer than {1 << SEQUENCE_BITS} entries in a millisecond")
+    if int(sequence) >> SEQUENCE_BITS or int(ms) >> (63 - SEQUENCE_BITS):
+        raise BadInput(
+            f"entry {entry.decode()}: expected an id as Redis makes them: milliseconds, and a number below {1 << SEQUENCE_BITS}"
+        )
     return int(ms) << SEQUENCE_BITS | int(sequence)
 
 
