@@ -121,3 +121,18 @@ def test_nothing_else_is_made_of_it(name: str) -> None:
     make, kind, _ = PLANTED[name]
     heard = next(iter(examine([make()])))
     assert {s.kind for s in heard.suspicions if not s.is_legitimate and s.confidence >= 0.5} == {kind}
+
+
+@pytest.mark.parametrize("near_zero", [0.001, 0.01, 0.05, 0.1])
+def test_a_lone_price_near_zero_does_not_hide_behind_a_coarse_tick(near_zero: float) -> None:
+    value = 20 + np.arange(200) % 5 / 10  # moves by tenths: of a price of 0.05 that would be twice of it
+    value[100] = near_zero
+    (heard,) = examine([track_of({"value": value})], None)
+    assert [(said.kind, said.start, said.end) for said in heard.suspicions if not said.is_legitimate] == [("bad_tick", 100, 100)]
+
+
+def test_a_price_that_falls_to_pennies_and_moves_by_ticks_there_is_no_bad_tick() -> None:
+    random = np.random.default_rng(3)
+    value = np.concatenate([np.round(5 + random.normal(0, 0.05, 100), 2), np.round(0.05 + random.integers(-1, 2, 100) / 100, 2)])
+    (heard,) = examine([track_of({"value": value})], None)
+    assert "bad_tick" not in [said.kind for said in heard.suspicions if not said.is_legitimate]

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from workbench.model.names import EVENT_AT, REASON, SESSION, SYMBOL, fields_of
-from workbench.quality.detectors.habits import local_scale, usual_level
+from workbench.quality.detectors.habits import local_scale, sides, usual_level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,10 +99,16 @@ def day_of(track: Track, row: int) -> str:
 
 
 def _least_step(price: Floats) -> Floats:
-    """Return the size of the smallest price change there is, relative to each price: nobody moves by less than a tick."""
+    """Return the size of the smallest price change there is, relative to each price: nobody moves by less than a tick.
+
+    Notes
+    -----
+    A lone price near zero is no price to be relative to: what lies on both sides of it is.
+    """
     steps = np.abs(np.diff(price))
     steps = steps[steps > 0]
-    return (float(np.percentile(steps, 1)) if len(steps) else 0.0) / price
+    before, after = sides(price)
+    return (float(np.percentile(steps, 1)) if len(steps) else 0.0) / np.fmax(price, np.fmin(before, after))
 
 
 def tracks(frame: pl.DataFrame, terms: Terms, adjustment: str = "unknown") -> Iterator[Track]:
