@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from workbench.lab.understanding import understand
-from workbench.model.names import REASON
+from workbench.model.names import REASON, Kind
 from workbench.transform.standardise import Origin, standardise
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from workbench.model.contract import Contract
     from workbench.transform.tables import RawTable
+
+SINGLE: Final = {Kind.BARS: "close", Kind.VALUES: "value"}
+"""The column in which these kinds hold the price that stands for a row."""
 
 
 def rows_beside(tables: Sequence[RawTable], contract: Contract, calendar: str | None) -> pl.DataFrame:
@@ -38,6 +41,9 @@ def rows_beside(tables: Sequence[RawTable], contract: Contract, calendar: str | 
     arrived = standardise(origins_of(tables), columns=columns)
     own = {"kind": arrived.kind, "frequency": arrived.frequency, "columns": columns}
     placed = understand(arrived, contract.model_copy(update=own), calendar).frame
+    mine, theirs = SINGLE.get(contract.kind), SINGLE.get(arrived.kind)
+    if mine and theirs and mine != theirs:  # a single value is held against a close
+        placed = placed.rename({theirs: mine})
     return placed.filter(pl.col(REASON).is_null())
 
 

@@ -18,6 +18,7 @@ from workbench.transform.frequency import DAILY_OR_SLOWER
 if TYPE_CHECKING:
     from workbench.quality.ledger import Ledger
 
+NO_PRICE_SHARED = "no other source has any of the data's price columns: nothing could be compared"
 NO_REFERENCE = "no reference to compare with; give one with --reference or in a contract"
 NOTHING_SHARED = "the reference shares no symbol and time with the data"
 MOST_TOLD = 40
@@ -124,7 +125,7 @@ def reference_agreement(ledger: Ledger) -> Outcome:
     """
     opinion = ledger.opinion
     if opinion is None:
-        return not_applicable(NO_REFERENCE)
+        return not_applicable(NO_REFERENCE if ledger.evidence.opinion is None else NO_PRICE_SHARED)
     told = {"covered": opinion.covered, "conventions": [str(convention) for convention in opinion.conventions[:MOST_TOLD]]}
     outcome = counted(_of_cells(opinion.cells), nothing=NOTHING_SHARED, **told)
     covered = Fraction(min(1.0, max(opinion.covered.values()))).limit_denominator(10_000)

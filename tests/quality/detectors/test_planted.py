@@ -136,3 +136,14 @@ def test_a_price_that_falls_to_pennies_and_moves_by_ticks_there_is_no_bad_tick()
     value = np.concatenate([np.round(5 + random.normal(0, 0.05, 100), 2), np.round(0.05 + random.integers(-1, 2, 100) / 100, 2)])
     (heard,) = examine([track_of({"value": value})], None)
     assert "bad_tick" not in [said.kind for said in heard.suspicions if not said.is_legitimate]
+
+
+def test_the_only_trade_between_standing_quotes_is_no_bad_tick() -> None:
+    value = 0.6 * (1 + np.arange(200) // 3 % 2 / 100)
+    bars = {name: value.copy() for name in PRICES} | {"volume": np.zeros(200)}
+    bars["low"][100], bars["high"][100], bars["volume"][100] = 0.5, 0.5, 28_750.0
+    (heard,) = examine([track_of(bars)], None)
+    assert "bad_tick" not in [said.kind for said in heard.suspicions if not said.is_legitimate]
+    bars["volume"][100] = 0.0
+    (heard,) = examine([track_of(bars)], None)
+    assert [said.kind for said in heard.suspicions if not said.is_legitimate][:1] == ["bad_tick"]

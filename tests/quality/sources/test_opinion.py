@@ -200,3 +200,16 @@ def test_a_second_bad_source_improves_nothing(year: pl.DataFrame) -> None:
     two = of(wb.check(year, reference={"a": noisy, "b": noisy}), "reference_rmse")
     assert one == two
     assert one[0] is Verdict.FAIL
+
+
+def test_a_single_value_is_held_against_a_close(year: pl.DataFrame) -> None:
+    index = year.select("date", pl.col("close").alias("value"))
+    assert of(wb.check(year, reference=index), "reference_agreement")[0] is Verdict.PASS
+    wrong = wb.check(at(index, 50, value=1.05), reference=year)
+    assert [finding.start for finding in disagreements(wrong)] == [year["date"][50]]
+
+
+def test_a_reference_without_any_of_the_prices_is_said_to_have_none(year: pl.DataFrame) -> None:
+    quotes = year.select("date", bid=pl.col("close") * 0.999, ask=pl.col("close") * 1.001)
+    result = next(c.result for c in wb.check(year, reference=quotes).score.checks if c.result.name == "reference_agreement")
+    assert "no other source has any of the data's price columns" in (result.reason or "")

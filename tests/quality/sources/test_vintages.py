@@ -48,6 +48,13 @@ def test_a_past_that_no_longer_joins_the_rest_is_damage(year: pl.DataFrame) -> N
     assert found.proposed == {"factor": pytest.approx(2.0)}
 
 
+def test_the_side_of_a_joint_that_is_what_it_was_is_right_however_short(year: pl.DataFrame) -> None:
+    new = year.with_columns(pl.when(pl.int_range(pl.len()) >= 100).then(pl.col(n) / 100).otherwise(n).alias(n) for n in PRICES)
+    (found,) = revisions(wb.check(new, previous=year))
+    assert (found.start, found.rows, found.fields) == (year["date"][100], len(year) - 100, PRICES)
+    assert found.proposed == {"factor": pytest.approx(100.0)}
+
+
 def test_good_history_that_was_spoilt_is_found_though_each_row_is_plausible(year: pl.DataFrame) -> None:
     close = year["close"][90]
     (found,) = revisions(wb.check(put(year, 90, close=close * 1.004), previous=year))

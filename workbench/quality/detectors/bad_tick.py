@@ -63,6 +63,8 @@ LAST: Final = 1.5
 """What is asked of a last row, over that of others: only one side of it is there."""
 ASTRAY: Final = 4.0
 """Scales from which on a close or an open is not trusted to bound its bar."""
+TRADED_APART: Final = 1.5
+"""A trade may be so many times the price that stood around it, where nobody traded; beyond, it is an error all the same."""
 TURBULENCE: Final = 0.8
 """How much of the bar's own move counts as its scale: a wild day has long wicks."""
 
@@ -262,11 +264,22 @@ def _claims(track: Track, at: int, fields: tuple[str, ...], ratio: float, distan
             real, told = min(math.log(burst), 3.0), f"the volume was {burst:.1f} times the usual, as in a real move"
         elif burst < 1.5:
             real, told = -0.7, "the volume was as usual, as it would not be in a real move"
+    if size < TRADED_APART and _is_lone_trade(track, at):
+        real, told = min(weight, 6.0) + 1.0, "the rows around it were not traded, and this one was: its price is the real one"
     unit = _unit_claim(size)
     claims = [("bad_tick", min(weight, 6.0), moved), ("real_move", real, told)]
     if unit is not None:
         claims.append(("unit_switch", min(weight, 6.0) + 1.5, f"{', '.join(fields)} over the neighbours is close to {unit:.6g}"))
     return competing(*claims)
+
+
+def _is_lone_trade(track: Track, at: int) -> bool:
+    """Whether a row has volume and those around it have none: a price that nobody trades at is a quote that stands."""
+    volume = track.values.get("volume")
+    if volume is None or not volume[at] > 0:
+        return False
+    before, after = sides(volume)
+    return bool(before[at] == 0 and after[at] == 0)
 
 
 def _in_moves(track: Track, at: int, distance: float) -> str:

@@ -34,6 +34,8 @@ SWEEPING: Final = 2.5
 STOOD: Final = 0.9
 """The share of symbols that have the price of the row before from which on a whole day is a copy: hardly a fifth ever do."""
 FIELDS: Final = ("excursion", "above", "below", "move")
+HARDLY_MOVES: Final = 0.2
+"""A symbol whose price stays on so many days bears no witness on one of them."""
 VOTES: Final = {"at": pl.Int64, **dict.fromkeys((*FIELDS, "still"), pl.Float32)}
 
 
@@ -102,5 +104,17 @@ def votes_of(track: Track) -> pl.DataFrame:
         opened, high, low, close = (np.log(track.values[name]) for name in ("open", "high", "low", "close"))
         columns["above"], columns["below"] = high - np.fmax(opened, close), np.fmin(opened, close) - low
     columns["move"] = track.moves
-    scaled = {name: column / track.scale for name, column in columns.items()} | {"still": (track.moves == 0).astype(np.float64)}
-    return pl.DataFrame({"at": track.at, **scaled}, schema_overrides=VOTES).with_columns(pl.col(*FIELDS).fill_nan(None))
+    scaled = {name: column / track.scale for name, column in columns.items()} | {"still": _still(track)}
+    return pl.DataFrame({"at": track.at, **scaled}, schema_overrides=VOTES).with_columns(pl.col(*FIELDS, "still").fill_nan(None))
+
+
+def _still(track: Track) -> Floats:
+    """Return 1 where a row says what the row before did, 0 where it does not; NaN throughout for a symbol that hardly moves."""
+    still = track.moves == 0
+    if still.mean() > HARDLY_MOVES:
+        return np.full(len(track), np.nan)
+    volume = track.values.get("volume")
+    if volume is not None:  # a price that was traded at again is no copy
+        still &= ~(volume > 0) | (volume == np.concatenate([[np.nan], volume[:-1]]))
+    found: Floats = still.astype(np.float64)
+    return found

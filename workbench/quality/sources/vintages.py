@@ -176,22 +176,35 @@ def _changed(
 
 
 def _broken_joints(symbol: str, seen: _Field, level: Floats, times: Sequence[Moment]) -> Iterator[Finding]:
-    """Yield restated pasts that no longer join the rest: the new vintage steps where the old one did not."""
+    """Yield restated stretches that no longer join the rest: the new vintage steps where the old one did not.
+
+    Notes
+    -----
+    Of the two sides of a joint the one that is what it was is right; where both were restated, the later one.
+    """
     if seen.name not in PRICE_FIELDS and seen.name != "value":
         return
     with np.errstate(invalid="ignore", divide="ignore"):
         moves = [np.abs(np.diff(np.log(v), prepend=np.nan)) for v in (seen.new, seen.old / np.exp(level))]
-    for at in (np.flatnonzero(np.diff(level)) + 1).tolist():
+    joints = (np.flatnonzero(np.diff(level)) + 1).tolist()
+    bounds = [0, *joints, len(level)]
+    told: set[int] = set()
+    for at in joints:
         step = abs(float(level[at] - level[at - 1]))
         if not (step > LEAST_JOINT and moves[0][at] > moves[1][at] + 0.5 * step):
             continue
-        factor_now = math.exp(float(level[at - 1] - level[at]))
-        text = f"the past was restated by a factor of {factor_now:.6g} and steps where it joins the rest"
+        is_later = abs(float(level[at - 1])) <= SAME < abs(float(level[at]))
+        place = bounds.index(at) if is_later else bounds.index(at) - 1
+        if place in told:
+            continue
+        told.add(place)
+        first, last, right = bounds[place], bounds[place + 1] - 1, at - 1 if is_later else at
+        off = float(level[first] - level[right])
+        text = f"rows were restated by a factor of {math.exp(off):.6g} and step where they join the rest"
         claims = competing(("damage", 2.0, text), ("correction", 0.0, "the older vintage may have been wrong throughout"))
-        factor: dict[str, object] = {"factor": math.exp(float(level[at] - level[at - 1]))}
         yield Finding(
-            "revision", symbol, times[0], times[at - 1], at, Severity.HIGH, 0.95, (seen.name,),
-            observed={seen.name: _number(seen.new[at - 1])}, proposed=factor, hypotheses=claims,
+            "revision", symbol, times[first], times[last], last - first + 1, Severity.HIGH, 0.95, (seen.name,),
+            observed={seen.name: _number(seen.new[last])}, proposed={"factor": math.exp(-off)}, hypotheses=claims,
         )  # fmt: skip
 
 
