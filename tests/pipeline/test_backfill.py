@@ -20,6 +20,7 @@ from workbench.audit.store import shelf
 from workbench.lab.lab import Lab, open_lab
 from workbench.lab.layout import lay_out
 from workbench.lake import TableRef, Zone, scan
+from workbench.lake.run_history import read_runs, replace_runs
 from workbench.model.errors import BadInput, StageFailed, SystemFailure
 from workbench.model.failures import Category
 from workbench.model.runs import Outcome, StageRecord
@@ -226,6 +227,14 @@ def test_killed_and_started_again_it_ends_as_if_undisturbed(spring: Lab, laid_ou
     assert outcome(lab) == expected
     assert not [path for path in root.rglob("*.partial.*") if path.is_file()]
     assert not [run for run in shelf(lab.lake.zone(Zone.METADATA), unfinished=True).runs if run.outcome is Outcome.UNFINISHED]
+
+
+def test_what_a_killed_backfill_did_not_remember_is_remembered_by_the_next(spring: Lab) -> None:
+    fill(spring)
+    runs = read_runs(spring.lake, NAME)
+    replace_runs(spring.lake, NAME, runs.head(3))
+    assert fill(spring).skipped == SESSIONS
+    assert read_runs(spring.lake, NAME).drop("metrics").equals(runs.drop("metrics"))
 
 
 def test_interrupted_it_ends_cleanly_and_goes_on(spring: Lab) -> None:

@@ -22,6 +22,7 @@ from workbench.lab.lab import open_lab
 from workbench.lab.processing import tidy_up
 from workbench.lake import Zone
 from workbench.lake.locks import alone
+from workbench.lake.run_history import read_runs
 from workbench.model.errors import BadInput, SystemFailure
 from workbench.model.failures import Category
 from workbench.model.runs import Outcome, RunManifest
@@ -159,7 +160,9 @@ def backfill(  # noqa: PLR0913 (what a backfill may be asked for)
     sessions = sessions_of(dataset, start, end)
     filled = Filled(dataset.name, len(sessions))
     with alone(lab.lake, f"backfill {dataset.name}"), workers_of(workers, cluster) as pool:
-        last = {m.session: m for m in shelf(lab.lake.zone(Zone.METADATA), dataset.name, unfinished=True).runs}
+        runs = shelf(lab.lake.zone(Zone.METADATA), dataset.name, unfinished=True).runs
+        _remember_all(lab, dataset, runs)
+        last = {m.session: m for m in runs}
         for month in _months(sessions):
             tasks = _tasks(lab, dataset, month, last, filled, notebooks=notebooks, force=force, cold=cold)
             _fill(lab, dataset, tasks, pool, filled, fail_fast=fail_fast, progress=progress)
@@ -227,6 +230,15 @@ def _begun(lab: Lab, dataset: Dataset, session: date, last: RunManifest | None, 
         for name in STAGES:
             refuse_wrong_parameters(lab.stages / f"{name}.ipynb", plan.parameters)
     return Begun(plan, versions_of(dataset))
+
+
+def _remember_all(lab: Lab, dataset: Dataset, runs: Sequence[RunManifest]) -> None:
+    """Remember runs that ended, and decide about what they found, where a backfill was killed before it did."""
+    known = set(read_runs(lab.lake, dataset.name)["run"])
+    forgotten = [run for run in runs if run.outcome is not Outcome.UNFINISHED and run.id not in known]
+    if forgotten:
+        keep_runs(lab.lake, dataset.name, forgotten)
+        settle_policies(dataset, max(forgotten, key=lambda manifest: manifest.session))
 
 
 def _fill(

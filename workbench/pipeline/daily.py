@@ -107,7 +107,8 @@ def run_daily(  # noqa: PLR0913 (what a run may be asked for)
         ended = [m for m in runs_of_session(metadata, dataset.name, session) if m.outcome is not Outcome.UNFINISHED]
         last = ended[-1] if ended else None
         if last is not None and not force and is_done(plan, last, in_notebooks=True):
-            keep_run(dataset.lake, last)  # a run that was stopped between its manifest and its history
+            keep_run(dataset.lake, last)  # a run that was stopped between its manifest and its history, or what it decides
+            settle_policies(dataset, last)
             return Ran(last, run_folder(metadata, last.id, session), is_new=False)
         return _run(lab, dataset, Begun(plan, versions_of(dataset)), cold=cold, progress=progress)
 
