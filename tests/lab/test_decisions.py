@@ -61,7 +61,7 @@ def told(data: Dataset, day: date) -> list[tuple[object, ...]]:
 
 def test_policies_change_rows_and_say_so_and_the_score_is_of_what_arrived(tmp_path: Path) -> None:
     data = damaged(tmp_path, policies(bad_tick="take_proposed", missing_session="take_last"))
-    before = data.score().to_json()
+    before, columns = data.score().to_json(), data.read().to_polars().columns
     made = data.decisions.settle()
     assert {(entry.action, entry.kind, entry.by) for entry in made.entries} == {
         (Action.TAKE_PROPOSED, "bad_tick", "policy"), (Action.TAKE_LAST, "missing_session", "policy"),
@@ -72,6 +72,7 @@ def test_policies_change_rows_and_say_so_and_the_score_is_of_what_arrived(tmp_pa
     assert [filled[name] for name in ("open", "high", "low", "close", "volume")] == [*[last["close"]] * 4, 0.0]
     assert {note[0] for note in told(data, GAP)} == {"take_last"}
     assert data.score().to_json() == before == data.score(fresh=True).to_json()
+    assert {*data.read().to_polars().columns} - {*columns} == {"correction"}
     assert len(data.decisions.settle().entries) == 0
     returns = data.feature("returns", symbols=["AAA"], start=GAP, end=GAP)
     assert returns["simple_return"].to_list() == [0.0]

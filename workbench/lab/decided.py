@@ -31,7 +31,7 @@ from workbench.lake import (
 from workbench.lake.decisions import read_entries
 from workbench.lake.locks import alone
 from workbench.model.decisions import Action
-from workbench.model.names import DECIDED, EVENT_AT, REASON, RECEIPT, ROW, SESSION, SYMBOL
+from workbench.model.names import CORRECTION, DECIDED, EVENT_AT, REASON, RECEIPT, ROW, SESSION, SYMBOL
 from workbench.review.corrections import Placing, settled, standing
 from workbench.transform.frequency import step_minutes
 from workbench.transform.structure import KEYED_KINDS
@@ -164,7 +164,8 @@ def _apply(lake: Lake, contract: Contract, entries: Sequence[LedgerEntry], first
         good, held.filter(within, ~_is_decided()), entries, placing=placing_of(contract, good.schema),
         is_keyed=contract.kind in KEYED_KINDS,
     )  # fmt: skip
-    wanted = done.good.filter(within)  # rows are made wherever the ledger says
+    has = {*scan(lake, processed).collect_schema(), CORRECTION}
+    wanted = done.good.filter(within).select(name for name in done.good.columns if name in has)  # rows are made everywhere
     before, stays = held.filter(within, _is_decided()), held.filter(~(within & _is_decided()))
     is_same = _same(scan(lake, processed, start=first, end=last).collect(), wanted)
     surplus = before.join(done.aside, on=_ROW_KEY, how="anti", nulls_equal=True)
