@@ -223,3 +223,16 @@ def test_an_id_that_is_no_time_is_refused_before_anything_is_kept(lab: Lab, serv
     with pytest.raises((BadInput, Transient), match="as Redis makes them"):
         followed(lab, f"redis://127.0.0.1:{server}/0?stream=nano", "trades")
     assert receipts(lab.lake, "trades") == ()
+
+
+def test_a_calendar_that_is_none_is_no_fault_of_the_events(lab: Lab, tmp_path: Path) -> None:
+    wrong = said_by(lab, MINUTES.replace("XNYS", "XNYX"))
+    with pytest.raises(BadInput, match="XNYX"):
+        followed(wrong, write(tmp_path / "feed.jsonl", bars(3)))
+    assert receipts(lab.lake, "minutes") == ()
+
+
+def test_a_calendar_is_not_learned_from_a_piece(lab: Lab, tmp_path: Path) -> None:
+    lab = said_by(lab, MINUTES.replace("XNYS", "learned"))
+    assert followed(lab, write(tmp_path / "feed.jsonl", bars(30))).new == 60
+    assert as_made_again(lab)

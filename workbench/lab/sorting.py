@@ -17,6 +17,7 @@ from workbench.transform.structure import KEYED_KINDS, with_raw_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from workbench.calendars import Calendar
     from workbench.model.contract import Contract
     from workbench.transform.standardise import Arrived
 AROUND_THE_CLOCK: Final = "24/7"
@@ -53,22 +54,28 @@ def sorted_out(arrived: Arrived, contract: Contract, *, receipts: Sequence[str])
         Arrivals, oldest first: where several hold the same row, the newest is meant.
     """
     if EVENT in arrived.frame.columns:
-        contract = _placing(contract)
-        arrived = replace(arrived, frame=arrived.frame.with_columns(_known_stamp(contract)))
+        kept = calendar_of_events(contract)
+        contract = contract.model_copy(update={"calendar": kept.name})
+        arrived = replace(arrived, frame=arrived.frame.with_columns(_known_stamp(kept)))
     frame = understand(arrived, contract, receipts=receipts).frame
     good = frame.filter(pl.col(REASON).is_null()).drop(REASON)
     bad = with_raw_text(frame.filter(pl.col(REASON).is_not_null()), arrived.origins)
     return SortedOut(good.drop(EVENT, strict=False) if contract.kind in KEYED_KINDS else good, bad)
 
 
-def _placing(contract: Contract) -> Contract:
-    """Return a contract that places rows alike in whatever pieces they come: some events name no calendar."""
-    return contract if contract.calendar else contract.model_copy(update={"calendar": AROUND_THE_CLOCK})
+def calendar_of_events(contract: Contract) -> Calendar:
+    """Return the calendar by which events are placed, alike in whatever pieces they come: a few of them name and teach none.
+
+    Raises
+    ------
+    BadInput
+        The contract names one that is not known.
+    """
+    return calendar(AROUND_THE_CLOCK if contract.calendar in (None, "learned") else contract.calendar)
 
 
-def _known_stamp(contract: Contract) -> pl.Expr:
+def _known_stamp(kept: Calendar) -> pl.Expr:
     """Return the stamps of events as far as they may be true: no market knows what it does in the year 9999."""
-    kept = calendar(contract.calendar or AROUND_THE_CLOCK)
     first, last = max(kept.first or EARLIEST, EARLIEST), min(kept.last or LATEST, LATEST)
     known = pl.col(STAMP).dt.date().is_between(first + AROUND, last - AROUND)
     return pl.when(known | pl.col(EVENT).is_null()).then(STAMP).alias(STAMP)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from workbench.ingest.retrying import patiently
 from workbench.lab.intake import Intake
+from workbench.lab.sorting import calendar_of_events
 from workbench.lake.locks import alone
 from workbench.pipeline.closing import Sessions
 from workbench.pipeline.planning import new_run_id
@@ -125,11 +126,14 @@ def follow(
 
     Raises
     ------
+    BadInput
+        The contract names a calendar that is not known; the feed is not there, or is not what was followed.
     Transient
         The feed is away, as often as it was asked; or another process follows it.
     WorkbenchError
         The lake cannot be written to. What was taken in stays, and the next call goes on behind it.
     """
+    calendar_of_events(dataset.contract)  # what is wrong with the contract is no fault of the events
     began = time.monotonic()
     done = Followed(dataset.name, feed.address, new_run_id())
     watch = Watch(dataset, done.run)
