@@ -125,11 +125,15 @@ def reference_agreement(ledger: Ledger) -> Outcome:
     """
     opinion = ledger.opinion
     if opinion is None:
-        return not_applicable(NO_REFERENCE if ledger.evidence.opinion is None else NO_PRICE_SHARED)
+        return _nothing_to_compare(ledger)
     told = {"covered": opinion.covered, "conventions": [str(convention) for convention in opinion.conventions[:MOST_TOLD]]}
     outcome = counted(_of_cells(opinion.cells), nothing=NOTHING_SHARED, **told)
     covered = Fraction(min(1.0, max(opinion.covered.values()))).limit_denominator(10_000)
     return judged_in_part(outcome, covered, f"{1 - float(covered):.0%} of the rows: no other source has them")
+
+
+def _nothing_to_compare(ledger: Ledger) -> Outcome:
+    return not_applicable(NO_REFERENCE if ledger.evidence.opinion is None else NO_PRICE_SHARED)
 
 
 def _of_cells(cells: pl.DataFrame) -> Where:
@@ -166,7 +170,7 @@ def reference_rmse(ledger: Ledger) -> Outcome:
 def _by_symbol(ledger: Ledger, statistic: str) -> Outcome:
     opinion = ledger.opinion
     if opinion is None:
-        return not_applicable(NO_REFERENCE)
+        return _nothing_to_compare(ledger)
     table = opinion.symbols.drop_nulls(statistic).filter(pl.col(statistic).is_not_nan())
     failing = table.filter(~pl.col(f"{statistic}_holds"))[SYMBOL].to_list()
     where = by_symbol(dict.fromkeys(failing, 1), dict.fromkeys(table[SYMBOL].to_list(), 1))
