@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from workbench.lake import Lake
     from workbench.model.contract import Contract, Source
 
-AD_HOC = "manual"
-
 
 @dataclass(frozen=True, slots=True)
 class Arrival:

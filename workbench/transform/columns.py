@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from workbench.model.errors import BadInput, did_you_mean
-from workbench.model.names import EVENT_AT, PRICES, SIZES, SYMBOL, Kind, fields_of
+from workbench.model.names import EVENT_AT, PRICES, SYMBOL, Kind, fields_of
 from workbench.transform.numbers import is_missing, number, share_numeric
 from workbench.transform.times import looks_like_time
 
@@ -296,8 +296,3 @@ def _fields_by_position(table: RawTable, numeric: list[str]) -> tuple[dict[str, 
 def _shown(columns: list[str]) -> str:
     text = ", ".join(columns[:12]) + (f" and {len(columns) - 12} more" if len(columns) > 12 else "")
     return text[:300]
-
-
-def size_of(kind: Kind) -> str | None:
-    """Return the first size column of a kind: volume, size, bid_size; None for values."""
-    return SIZES[kind][0] if SIZES[kind] else None
