@@ -1,7 +1,7 @@
 """A dataset that a vendor serves, a file for each session: what misbehaves costs its own session, and is told."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -10,11 +10,14 @@ import pytest
 from tests.ingest.vendor import Vendor, half, hang_up, serving, status
 from tests.quality.conftest import clean_year
 from workbench.lab.lab import Lab, open_lab
-from workbench.model.errors import BadInput
+from workbench.lab.layout import lay_out
+from workbench.model.errors import BadInput, Transient
 from workbench.pipeline.backfill import Notebooks, backfill
+from workbench.pipeline.daily import run_daily
 
 pytestmark = pytest.mark.slow
 FIRST, LAST = date(2023, 3, 1), date(2023, 3, 10)
+NOW = datetime(2023, 3, 2, tzinfo=UTC)
 CONTRACT = """
 dataset = "served"
 calendar = "XNYS"
@@ -81,6 +84,21 @@ def test_a_corrected_file_makes_a_new_version(served: Lab, vendor: Vendor) -> No
     vendor.of_path[f"/prices/{FIRST}.csv"] = [status(200, rows.write_csv().encode())]
     assert backfill(served, served["served"], FIRST, FIRST, notebooks=Notebooks.NONE, force=True).done == 1
     assert served["served"].read().frame["close"].item() == pytest.approx(before + 0.5)
+
+
+def test_a_corrected_file_is_found_by_the_next_run_of_its_session(served: Lab, vendor: Vendor) -> None:
+    lay_out(served.root)
+    lab = open_lab(served.root)
+    assert run_daily(lab, lab["served"], FIRST, now=NOW).is_new
+    assert not run_daily(lab, lab["served"], FIRST, now=NOW).is_new
+    before = lab["served"].read().frame["close"].item()
+    rows = clean_year().filter(pl.col("date") == FIRST).with_columns(pl.col("close") + 0.5, pl.col("high") + 0.5)
+    vendor.of_path[f"/prices/{FIRST}.csv"] = [status(200, rows.write_csv().encode())]
+    assert run_daily(lab, lab["served"], FIRST, now=NOW).is_new
+    assert lab["served"].read().frame["close"].item() == pytest.approx(before + 0.5)
+    vendor.of_path[f"/prices/{FIRST}.csv"] = [status(500)]
+    with pytest.raises(Transient, match="500"):
+        run_daily(lab, lab["served"], FIRST, now=NOW)
 
 
 def test_a_file_for_each_session_needs_a_session(served: Lab) -> None:

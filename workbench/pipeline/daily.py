@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from workbench.audit.manifest import without_secrets, write_manifest
 from workbench.audit.store import find_run, run_folder, runs_of_session
+from workbench.ingest.http import is_url
 from workbench.ingest.retrying import tried
 from workbench.lab.fingerprint import environment
 from workbench.lab.history import keep_run
@@ -99,18 +100,33 @@ def run_daily(  # noqa: PLR0913 (what a run may be asked for)
     BadInput
         A stage notebook is missing or does not declare the parameters; nothing has run then.
     Transient
-        Another process runs the same session, and goes on and on.
+        Another process runs the same session, and goes on and on; or the session is done, and an address that is to be asked
+        whether it says something else by now does not answer.
     """
     with alone(lab.lake, f"run {dataset.name} {session}", waiting=waiting):
         plan = plan_run(lab, dataset, session, now=now)
         metadata = lab.lake.zone(Zone.METADATA)
         ended = [m for m in runs_of_session(metadata, dataset.name, session) if m.outcome is not Outcome.UNFINISHED]
         last = ended[-1] if ended else None
+        if last is not None and not force and is_done(plan, last, in_notebooks=True) and brings_anything(dataset, session):
+            plan = plan_run(lab, dataset, session, now=now)
         if last is not None and not force and is_done(plan, last, in_notebooks=True):
             keep_run(dataset.lake, last)  # a run that was stopped between its manifest and its history, or what it decides
             settle_policies(dataset, last)
             return Ran(last, run_folder(metadata, last.id, session), is_new=False)
         return _run(lab, dataset, Begun(plan, versions_of(dataset)), cold=cold, progress=progress)
+
+
+def brings_anything(dataset: Dataset, session: date) -> bool:
+    """Ask the addresses of a session that is done whether they say something else by now, and bring it.
+
+    Raises
+    ------
+    Transient
+        They cannot be asked: nobody knows whether it is done.
+    """
+    addresses = [source for source in dataset.contract.sources if source.role == "primary" and is_url(source.path)]
+    return bool(addresses) and bool(dataset.ingest(session=session).new)
 
 
 def resume(
