@@ -2,62 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from workbench.calendars import Calendar, calendar
-from workbench.ingest.files import read_paths
 from workbench.lab.arrivals import Offer, moment_of_arrival, offers, receive
-from workbench.lab.beside import rows_beside
 from workbench.lab.decisions import Decisions
 from workbench.lab.displays import frame_html
+from workbench.lab.gathering import Day, Gathering, as_day
 from workbench.lab.history import History, rebuild
-from workbench.lab.judgement import Judgement, against_its_past, judge, judged_by_states
-from workbench.lab.memory import memory_of
 from workbench.lab.processing import transform
 from workbench.lab.quarantine import quarantined
 from workbench.lab.report import sampled
 from workbench.lab.results import Arrivals, Findings, Profile, Rows, RunReport, Scored, Transformation
 from workbench.lab.run_report import write_run_report
-from workbench.lab.snapshots import Snapshot, snapshot
-from workbench.lab.states import Gathered, gather
-from workbench.lab.understanding import calendars_of
-from workbench.lab.vintage import earlier_vintage
 from workbench.lake import TableRef, receipts, scan, version_of
 from workbench.lake.run_history import read_runs
-from workbench.model.contract import Reference
 from workbench.model.errors import BadInput
-from workbench.model.names import EVENT_AT, PRICES, SESSION, SYMBOL
-from workbench.model.settings import Retries
-from workbench.quality.ledger import Evidence
+from workbench.model.names import EVENT_AT, SESSION, SYMBOL
 from workbench.quality.profile import column_profile, log_returns, missing_by_month, symbol_profile
-from workbench.quality.sources.opinion import Opinion, compared
-from workbench.quality.timetables import terms_of
 from workbench.transform.corporate_actions import adjusted_by_events, with_events
-from workbench.transform.event_tables import read_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from workbench.lake import Lake
-    from workbench.model.contract import Contract
-    from workbench.quality.terms import Terms
-
-Day = str | date | None
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
+class Dataset(Gathering):
     """A dataset: its contract, and its part of the lake."""
-
-    root: Path
-    lake: Lake
-    contract: Contract
-    retries: Retries = field(default_factory=Retries)
 
     @property
     def name(self) -> str:
@@ -102,7 +77,7 @@ class Dataset:
         Transient
             A vendor was busy or away, as often as it was asked.
         """
-        day = _day(session)
+        day = as_day(session)
         source = self.contract.sources[0].name if self.contract.sources else "manual"
         if not paths and not self.contract.sources and receipts(self.lake, self.name):
             return Arrivals(())  # a dataset that follows a feed
@@ -112,7 +87,7 @@ class Dataset:
 
     def transform(self, session: Day = None, *, run: str | None = None) -> Transformation:
         """Write standard rows and features of one session, or of everything; see :func:`transform`."""
-        return Transformation(transform(self.lake, self.contract, session=_day(session), run=run))
+        return Transformation(transform(self.lake, self.contract, session=as_day(session), run=run))
 
     def update(self, paths: Sequence[str | Path] = ()) -> tuple[Arrivals, Transformation | None]:
         """Bring source files, and make standard rows of everything where anything new came.
@@ -164,118 +139,8 @@ class Dataset:
         """
         wanted = None if columns is None else list(dict.fromkeys([SYMBOL, EVENT_AT, SESSION, *columns]))
         table = TableRef.processed(self.name)
-        rows = scan(self.lake, table, symbols=symbols, start=_day(start), end=_day(end), columns=wanted, as_of=as_of)
+        rows = scan(self.lake, table, symbols=symbols, start=as_day(start), end=as_day(end), columns=wanted, as_of=as_of)
         return Rows(rows.collect().sort(SYMBOL, EVENT_AT), self.contract)
-
-    def gather(
-        self,
-        *,
-        now: datetime | None = None,
-        as_of: datetime | None = None,
-        start: Day = None,
-        end: Day = None,
-        symbols: Sequence[str] | None = None,
-        fresh: bool = False,
-        timely: bool = True,
-    ) -> tuple[Snapshot, Evidence, Gathered]:
-        """Gather what a judgement of this dataset looks at.
-
-        Parameters
-        ----------
-        now : datetime, optional
-            UTC; the moment timeliness is judged at.
-        as_of : datetime, optional
-            Only what was recorded by then; also the default of ``now``.
-        start, end : date or ISO text, optional
-            The first and the last session to look at.
-        symbols : sequence of str, optional
-            Only these.
-        fresh : bool
-            Measure every leaf anew, whatever is stored.
-        timely : bool
-            False: timeliness is not judged, whatever the moment.
-        """
-        moment = (now or as_of) if timely else None
-        last_seen = _day(end)
-        snap = snapshot(self.lake, self.contract, as_of).until(last_seen)
-        first, last = snap.span
-        until = max(last, moment.date()) if moment else last
-        calendars, symbols_there = self._calendars(snap)
-        terms = terms_of(self.contract, snap.fields, calendars, (first, until), symbols_there)
-        gathered = gather(snap, terms, start=_day(start), end=last_seen, symbols=symbols, fresh=fresh)
-        arrived = [
-            r for r in receipts(self.lake, self.name)
-            if (as_of is None or r.received_at <= as_of) and (last_seen is None or r.first is None or r.first <= last_seen)
-        ]  # fmt: skip
-        disorder: dict[str, int] = {}
-        for receipt in arrived:
-            for symbol, count in receipt.out_of_order.items():
-                disorder[symbol] = disorder.get(symbol, 0) + count
-        evidence = Evidence(
-            state=gathered.state,
-            contract=self.contract,
-            terms=terms,
-            now=moment,
-            received_at=max((r.received_at for r in arrived), default=None),
-            opinion=self._opinion(snap, terms, gathered.within, symbols),
-            vintages=earlier_vintage(snap, terms, arrived, symbols),
-            out_of_order=disorder if gathered.within is None else None,
-            only=None if symbols is None else tuple(symbols),
-        )
-        return snap, evidence, gathered
-
-    def _calendars(self, snap: Snapshot) -> tuple[dict[str, Calendar], list[str]]:
-        """Return the calendar all symbols keep; or, where none is named, symbol -> the one that fits, and all symbols."""
-        if self.contract.frequency in ("1w", "1mo"):
-            return {}, []
-        if self.contract.calendar not in (None, "learned"):
-            return {"": calendar(self.contract.calendar)}, []
-        rows = snap.rows(columns=PRICES[self.contract.kind])
-        return calendars_of(rows, self.contract), rows[SYMBOL].drop_nulls().unique().to_list()
-
-    def _opinion(
-        self, snap: Snapshot, terms: Terms, within: pl.Expr | None, symbols: Sequence[str] | None
-    ) -> Callable[[], Opinion | None] | None:
-        """Return what compares the rows with the contract's other sources, when a check asks for it."""
-        limits = self.contract.reference or Reference()
-        others = {source.name: source.path for source in self.contract.sources if source.role == "reference"}
-        if limits.path:
-            others = {Path(limits.path).stem: limits.path, **others}
-        if not others:
-            return None
-
-        def compare() -> Opinion | None:
-            wanted = None if symbols is None else pl.DataFrame({SYMBOL: list(symbols)})
-            rows = snap.rows(wanted, columns=(*terms.prices, *terms.sizes))
-            references = {name: self._reference_rows(path) for name, path in others.items()}
-            return compared(rows if within is None else rows.filter(within), references, terms, limits)
-
-        return compare
-
-    def _reference_rows(self, path: str) -> pl.DataFrame:
-        """Read another source of the same data: its trusted rows, on their place in time."""
-        files = sorted(self.root.glob(path)) if any(c in path for c in "*?[") else [self.root / path]
-        return rows_beside(read_paths(files), self.contract, self.contract.calendar)
-
-    def judge(self, *, findings: bool = True, **which: Any) -> Judgement:
-        """Check, score and (if asked for) find; ``which`` is as for :meth:`gather`.
-
-        A session that is asked for as the last (``end``) is held against those before it.
-        """
-        return self.judged(findings=findings, **which)[1]
-
-    def judged(self, *, findings: bool = True, **which: Any) -> tuple[Snapshot, Judgement]:
-        """Return what was judged beside the judgement; arguments as for :meth:`judge`."""
-        snap, evidence, gathered = self.gather(**which)
-        events = self._events()
-        look = snap.rows if events is None else lambda cells: with_events(snap.rows(cells), events)
-        memory = None if which.get("fresh") else memory_of(snap, evidence, events, which)
-        made = judge(evidence, look, memory) if findings else judged_by_states(evidence, look)
-        last = _day(which.get("end")) if findings else None
-        return snap, replace(made if last is None else against_its_past(made, last), gathered=str(gathered))
-
-    def _events(self) -> pl.DataFrame | None:
-        return None if self.contract.events is None else read_events(read_paths([self.root / self.contract.events])[0])
 
     def adjusted(
         self, *, symbols: Sequence[str] | None = None, start: Day = None, end: Day = None, dividends: bool = True
@@ -307,12 +172,12 @@ class Dataset:
                 'set adjustment = "none" or "splits"'
             )
         rows = self.read(symbols=symbols).frame
-        events = self._events()
+        events = self.events()
         rows = rows if events is None else with_events(rows, events)
         if not {"split", "dividend"} <= set(rows.columns):
             raise BadInput(f"dataset {self.name}: no events are known; name a table of them under 'events' in its contract")
         view = adjusted_by_events(rows, splits=adjustment == "none", dividends=dividends)
-        first, last = _day(start), _day(end)
+        first, last = as_day(start), as_day(end)
         view = view if first is None else view.filter(pl.col(SESSION) >= first)
         return view if last is None else view.filter(pl.col(SESSION) <= last)
 
@@ -362,14 +227,10 @@ class Dataset:
         """What was decided about this dataset, and what may be done about it."""
         return Decisions(self)
 
-    def reference_rows(self) -> list[pl.DataFrame]:
-        """Return the trusted rows of the contract's other sources, most trusted first."""
-        return [self._reference_rows(source.path) for source in self.contract.sources if source.role == "reference"]
-
     def feature(self, name: str, *, symbols: Sequence[str] | None = None, start: Day = None, end: Day = None) -> pl.DataFrame:
         """Read one feature, sorted by symbol, then time."""
         table = TableRef.derived(name, self.name)
-        return scan(self.lake, table, symbols=symbols, start=_day(start), end=_day(end)).collect().sort(SYMBOL, EVENT_AT)
+        return scan(self.lake, table, symbols=symbols, start=as_day(start), end=as_day(end)).collect().sort(SYMBOL, EVENT_AT)
 
     def _repr_html_(self) -> str:
         c = self.contract
@@ -380,12 +241,3 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"Dataset {self.name}: {self.contract.kind} {self.contract.frequency}, calendar {self.contract.calendar}"
-
-
-def _day(value: Day) -> date | None:
-    if value is None or isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        raise BadInput(f"expected a date such as 2024-03-01, found '{value}'") from error
