@@ -67,6 +67,7 @@ def test_a_row_says_what_the_manifest_says() -> None:
         "now": datetime(2024, 1, 3, 22, tzinfo=UTC), "outcome": "done", "score": 87.5, "session_score": 60.0, "coverage": 0.75,
         "completeness": 0.5, "accuracy": None, "consistency": None, "timeliness": None, "validity": None, "rows": 40,
         "findings": 3, "drift": "high", "band": "medium", "seconds": 5400.0, "version": 4,
+        "contract": None, "code": None, "retries": 0, "error": None,
     }  # fmt: skip
     assert metrics == {
         "missing_values.failures": 3, "missing_values.total": 40, "missing_values.points_lost": 12.5, "missing_values.score": 0.5,

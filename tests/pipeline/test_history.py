@@ -34,6 +34,13 @@ def test_a_run_of_a_ruined_session_tells_its_drift_and_is_recorded(lab: Lab) -> 
     assert history.to_polars().select("run", "session", "drift").rows() == [
         (ran.manifest.id, LAST, next(f["severity"] for f in document["score"]["findings"] if f["kind"] == "score_drift"))
     ]
+    run = lab.runs(verdict="medium")[-1]
+    assert run.id == ran.manifest.id
+    assert run.figure("waterfall").layout.meta["alt"].startswith("Waterfall")
+    assert set(run.figures) == {"coverage", "missing", "returns", "waterfall", "losses"}
+    assert run["quality"].records["quality"] == document["score"]
+    assert "recorded: quality" in run["quality"].html()
+    assert lab.runs().metric("close.missing_rate").rows() == [("us_equities", LAST, 0.0)]
     assert history.metric("ohlc_order.failures")["value"].to_list() == [5.0]
     assert history.metric("close.missing_rate")["value"].to_list() == [0.0]
     assert not run_daily(lab, data, LAST, now=datetime(2013, 3, 2, tzinfo=UTC)).is_new

@@ -15,6 +15,7 @@ from workbench.model.score import Band, score_text
 from workbench.monitor.alerts import alarms, band
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     import jinja2
@@ -96,7 +97,7 @@ def render_report(content: ReportContent) -> str:
         findings=findings[:MOST_FINDINGS],
         below=alarms(content.score),
         explained=content.explained[:MOST_EXPLAINED],
-        figures=[(caption, _alt(figure), _embedded(figure)) for caption, figure in content.figures],
+        figures=[(caption, _alt(figure), embedded(str(figure.to_json()))) for caption, figure in content.figures],
         plotly=plotly_script(),
     )
     # Half a surrogate pair in a vendor's text has no encoding and must not fail the write.
@@ -108,13 +109,18 @@ def _alt(figure: go.Figure) -> str:
     return str(meta["alt"]) if meta and "alt" in meta else ""
 
 
-def _embedded(figure: go.Figure) -> str:
-    """Return a figure as JSON that can stand in a script element: no text in it can end the element."""
-    return str(figure.to_json()).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def embedded(document: str) -> str:
+    """Return JSON that can stand in a script element: no text in it can end the element."""
+    return document.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 @cache
 def _page() -> jinja2.Template:
+    return page_template("report.html.j2")
+
+
+def page_template(name: str, filters: Mapping[str, Callable[..., str]] | None = None) -> jinja2.Template:
+    """Return a template of this room, which escapes everything, with the filters that pages share and some of its own."""
     import jinja2
 
     surroundings = jinja2.Environment(
@@ -127,8 +133,9 @@ def _page() -> jinja2.Template:
         "cut": score_text,
         "count": _count,
         "moment": _moment,
+        **(filters or {}),
     }
-    return surroundings.get_template("report.html.j2")
+    return surroundings.get_template(name)
 
 
 def _short(text: object, limit: int = LONGEST_CELL) -> str:

@@ -17,6 +17,7 @@ from workbench.lake import TableRef, Zone, version_of
 from workbench.lake.run_history import RUN_HISTORY, append_runs, history_table, replace_runs
 from workbench.model.checks import Dimension, Verdict
 from workbench.model.errors import BadInput, did_you_mean
+from workbench.model.runs import Outcome
 from workbench.quality.drift import KIND
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from workbench.model.score import Thresholds
 
 SCORE: Final = "score"
+MOST_SYMBOLS: Final = 100
+"""Of how many symbols, the worst, a run's own scores are in the index; all of them are in its manifest."""
+SYMBOL_PREFIX: Final = "symbol:"
+FULL: Final = 100
 PROFILE, QUALITY = "profile", "quality"  # under these names the stages of a run record what they measured
 
 
@@ -165,6 +170,10 @@ def _row(manifest: RunManifest) -> dict[str, Any]:
         "drift": next((f["severity"] for f in findings or () if f["kind"] == KIND), None),
         "seconds": (manifest.finished_at - manifest.started_at).total_seconds(),
         "version": manifest.versions.get("out", {}).get(str(TableRef.processed(manifest.dataset))),
+        "contract": manifest.inputs.get("contract"),
+        "code": manifest.inputs.get("code"),
+        "retries": sum(stage.retries for stage in manifest.stages),
+        "error": next((f"stage {s.name}: {s.error}" for s in manifest.stages if s.outcome is Outcome.FAILED), None),
         "metrics": [
             {"name": name, "value": float(value)}
             for name, value in sorted(dict(_measured(manifest)).items())
@@ -185,6 +194,8 @@ def _measured(manifest: RunManifest) -> Iterator[tuple[str, Any]]:
         for column in stage.measured.get(PROFILE, {}).get("columns", ()):
             yield from ((f"{column['column']}.{name}", value) for name, value in column.items())
     score = manifest.score or {}
+    worst = sorted(score.get("symbols", {}).items(), key=lambda pair: pair[1])[:MOST_SYMBOLS]
+    yield from ((f"{SYMBOL_PREFIX}{symbol}.score", value) for symbol, value in worst if value < FULL)
     for finding in score.get("findings", ()):
         yield f"findings.{finding['kind']}", sum(f["kind"] == finding["kind"] for f in score["findings"])
     for dimension in score.get("dimensions", {}).values():

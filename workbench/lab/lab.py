@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from workbench.lab.contracts import datasets_in, find_contract, read_settings
 from workbench.lab.dataset import Dataset
 from workbench.lab.displays import table, titled
+from workbench.lab.run import Run, read_run
+from workbench.lab.runs import Runs, all_runs, made_again
 from workbench.lake import Lake, TableRef, version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from workbench.lab.gathering import Day
     from workbench.model.settings import Settings
 
 
@@ -57,6 +60,40 @@ class Lab:
     def datasets(self) -> tuple[str, ...]:
         """The names of the datasets that have a contract."""
         return datasets_in(self.root / self.settings.contracts)
+
+    def runs(
+        self,
+        dataset: str | Sequence[str] | None = None,
+        *,
+        start: Day = None,
+        end: Day = None,
+        verdict: str | Sequence[str] | None = None,
+        fresh: bool = False,
+    ) -> Runs:
+        """Return the runs of all datasets, or some of them.
+
+        Parameters
+        ----------
+        dataset : str or sequence of str, optional
+        start, end : date or ISO text, optional
+            Sessions, both included.
+        verdict : str or sequence of str, optional
+            Of ``ok``, ``medium``, ``high``, ``critical``, ``failed``.
+        fresh : bool
+            Make the index again, from the manifests of the runs alone.
+        """
+        known = made_again(self.lake) if fresh else all_runs(self.lake)
+        return known.where(dataset=dataset, start=start, end=end, verdict=verdict)
+
+    def run(self, run_id: str) -> Run:
+        """Return one run, by its id.
+
+        Raises
+        ------
+        BadInput
+            There is none.
+        """
+        return read_run(self.lake, run_id)
 
     def _repr_html_(self) -> str:
         rows = [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from workbench.audit.executed import NAME
 from workbench.figures.prices import prices as price_figure
 from workbench.figures.profile import columns as columns_figure
 from workbench.figures.profile import coverage, missing_map, returns_histogram
@@ -312,4 +313,6 @@ def losses(score: Score, most: int = 200) -> dict[str, list[dict[str, Any]]]:
 def _drawn(which: str, ways: Mapping[str, Callable[[Any], go.Figure]], data: object) -> go.Figure:
     if which not in ways:
         raise BadInput(f"no figure '{which}'; expected one of {', '.join(ways)}{did_you_mean(which, ways)}")
-    return ways[which](data)
+    figure = ways[which](data)
+    meta = figure.layout.meta if isinstance(figure.layout.meta, dict) else {}
+    return figure.update_layout(meta={**meta, NAME: which})  # by which it is read back from a notebook

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from workbench.lake.appending import merge_small_files
 from workbench.lake.commits import Write, committed
+from workbench.lake.locks import alone
 from workbench.lake.reading import visible
-from workbench.lake.versions import CHANGE, find_table
+from workbench.lake.versions import CHANGE, find_table, open_table, version_of
 from workbench.lake.zones import TableRef, Zone
 from workbench.model.errors import BadInput
 
@@ -42,6 +44,10 @@ RUN_HISTORY: Final = pl.Schema(
         "band": pl.String(),
         "seconds": pl.Float64(),
         "version": pl.Int64(),
+        "contract": pl.String(),
+        "code": pl.String(),
+        "retries": pl.Int64(),
+        "error": pl.String(),
         "metrics": pl.List(pl.Struct({"name": pl.String(), "value": pl.Float64()})),
     }
 )
@@ -49,13 +55,23 @@ RUN_HISTORY: Final = pl.Schema(
 
 ``score``, ``session_score`` 0 to 100; ``coverage`` and the five dimensions 0 to 1; ``findings``
 counts them; ``drift`` is the severity of the score's own finding; ``version`` is that of the
-processed table after the run; ``metrics`` holds whatever else was measured, by name.
+processed table after the run; ``contract`` and ``code`` are fingerprints; ``error`` says which stage failed and
+why; ``metrics`` holds whatever else was measured, by name.
 """
+METRICS: Final = "metrics"
+KEPT_HOURS: Final = 24
+"""How long files of the index that were put together stay: it is made again from manifests, and its past is of no use."""
 
 
 def history_table(dataset: str) -> TableRef:
     """Return the name of the table: ``metadata/history/<dataset>``."""
     return TableRef(Zone.METADATA, dataset, feature="history")
+
+
+def datasets_with_runs(lake: Lake) -> tuple[str, ...]:
+    """Return the datasets that have a history of runs, sorted."""
+    folders = (lake.zone(Zone.METADATA) / "history").glob("*/_delta_log")
+    return tuple(sorted(folder.parent.name for folder in folders))
 
 
 def append_runs(lake: Lake, dataset: str, rows: pl.DataFrame) -> int | None:
@@ -83,22 +99,31 @@ def append_runs(lake: Lake, dataset: str, rows: pl.DataFrame) -> int | None:
 
     Notes
     -----
-    Each commit adds one small file; when there are many, the next commit writes all rows into one.
+    Each commit adds one small file; when there are many, small ones are put together.
     """
     given = _checked(rows, dataset).unique(RUN, keep="first", maintain_order=True)
+    files = 0
 
     def plan(current: DeltaTable | None) -> Write | None:
-        known = RUN_HISTORY.to_frame() if current is None else visible(current).collect()
-        new = given.filter(~pl.col(RUN).is_in(known[RUN].implode()))
-        if new.is_empty():
-            return None
-        if current is None:
-            return _write(new, "error", new.height)
-        if len(current.file_uris()) < MOST_FILES:
-            return _write(new, "append", new.height)
-        return _write(pl.concat([known, new], how="diagonal"), "overwrite", new.height)
+        nonlocal files
+        files = 0 if current is None else len(current.file_uris())
+        known = RUN_HISTORY.to_frame()[RUN] if current is None else visible(current).select(RUN).collect()[RUN]
+        new = given.filter(~pl.col(RUN).is_in(known.implode()))
+        return None if new.is_empty() else _write(new, "error" if current is None else "append", new.height)
 
-    return committed(lake, history_table(dataset), plan)
+    version = committed(lake, history_table(dataset), plan)
+    if version is not None and files >= MOST_FILES:
+        _put_together(lake, dataset)
+        return version_of(lake, history_table(dataset))
+    return version
+
+
+def _put_together(lake: Lake, dataset: str) -> None:
+    """Make one file of small ones, and let go of those that were put together before."""
+    merge_small_files(lake, history_table(dataset))
+    with alone(lake, f"write {history_table(dataset)}"):
+        current = open_table(lake, history_table(dataset))
+        current.vacuum(retention_hours=KEPT_HOURS, dry_run=False, enforce_retention_duration=False)
 
 
 def replace_runs(lake: Lake, dataset: str, rows: pl.DataFrame) -> int:
@@ -125,12 +150,15 @@ def read_runs(lake: Lake, dataset: str) -> pl.DataFrame:
     LakeBroken
         The table's log cannot be read.
     """
-    empty = RUN_HISTORY.to_frame()
+    return scan_runs(lake, dataset).collect().sort("recorded_at", RUN)
+
+
+def scan_runs(lake: Lake, dataset: str) -> pl.LazyFrame:
+    """Return the history of a dataset lazily, in any order; arguments and errors as :func:`read_runs`."""
+    empty = RUN_HISTORY.to_frame().lazy()
     found = find_table(lake, history_table(dataset))
-    if found is None:
-        return empty
-    rows = pl.concat([empty, visible(found).collect()], how="diagonal")
-    return rows.select(RUN_HISTORY.names()).sort("recorded_at", RUN)
+    rows = empty if found is None else pl.concat([empty, visible(found)], how="diagonal")
+    return rows.select(RUN_HISTORY.names())
 
 
 def _write(rows: pl.DataFrame, mode: str, count: int) -> Write:
