@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from workbench.lake import run_history, version_of
 from workbench.lake.run_history import RUN_HISTORY, append_runs, history_table, read_runs, replace_runs
 from workbench.lake.versions import find_table
-from workbench.model.errors import BadInput
+from workbench.model.errors import BadInput, LakeBroken
 
 if TYPE_CHECKING:
     from workbench.lake import Lake
@@ -78,3 +78,25 @@ def test_other_columns_are_refused(lake: Lake) -> None:
         append_runs(lake, "d", recorded(1).with_columns(extra=1))
     with pytest.raises(BadInput, match="1 without"):
         append_runs(lake, "d", recorded(1, run=None))
+
+
+def test_a_run_that_was_taken_up_again_is_as_it_ended_at_last(lake: Lake) -> None:
+    append_runs(lake, "d", recorded(1, outcome="failed"))
+    later = recorded(1).with_columns(pl.col("recorded_at") + timedelta(minutes=5))
+    assert append_runs(lake, "d", later) == 1
+    assert_frame_equal(read_runs(lake, "d"), later)
+
+
+def test_a_damaged_history_says_how_it_is_made_again(lake: Lake) -> None:
+    append_runs(lake, "d", recorded(1))
+    folder = lake.path(history_table("d"))
+    for path in folder.glob("*.parquet"):
+        path.write_bytes(b"PAR1 nothing PAR1")
+    with pytest.raises(LakeBroken, match="--rebuild"):
+        read_runs(lake, "d")
+    replace_runs(lake, "d", recorded(1))
+    assert_frame_equal(read_runs(lake, "d"), recorded(1))
+    for path in folder.glob("_delta_log/*.json"):
+        path.write_text("{nothing")
+    replace_runs(lake, "d", recorded(2))
+    assert_frame_equal(read_runs(lake, "d"), recorded(2))

@@ -55,3 +55,79 @@ def list_runs(
         why = printable(row["error"], 80) if row["error"] else f"{row['findings'] or 0:,} findings"
         typer.echo(f"{row['run']}  {row['dataset']}  {row['session']}  {row['verdict'] or 'unknown':<8} {score}  {why}")
     typer.echo(f"{len(runs):,} runs" + (f", the newest {MOST_TOLD} shown (--json has them all)" if len(runs) > MOST_TOLD else ""))
+
+
+@audit.command("seal")
+def seal_left_out(
+    dataset: Annotated[str | None, typer.Argument(help="Of this dataset; none: of all.")] = None,
+    lab: LabFolder = Path(),
+    json: Json = False,
+) -> None:
+    """Seal runs that were never sealed; their seals say that it was done late."""
+    from workbench.lab.lab import open_lab
+    from workbench.lab.sealing import seal_runs, unsealed
+
+    opened = open_lab(lab)
+    made = [
+        link
+        for name in ([dataset] if dataset else opened.datasets)
+        for link in seal_runs(opened, opened[name], unsealed(opened, name), late=True)
+    ]
+    if json:
+        told = [{"dataset": m.seal.dataset, "run": m.seal.run, "number": m.seal.number, "sha256": m.sha256} for m in made]
+        print_json({"schema": "workbench.sealed/1", "sealed": told})
+        return
+    for link in made:
+        typer.echo(f"{link.seal.dataset}: run {link.seal.run} is seal {link.seal.number}")
+    typer.echo(f"{len(made):,} run(s) sealed" if made else "every run is sealed")
+
+
+@audit.command("head")
+def show_head(
+    sign: Annotated[Path | None, typer.Option("--sign", help="Sign with this private ed25519 key (PEM).")] = None,
+    lab: LabFolder = Path(),
+    json: Json = False,
+) -> None:
+    """Print the last seal of every chain: kept elsewhere, it shows a cut tail, or a whole that was rewritten."""
+    from workbench.lab.lab import open_lab
+    from workbench.lab.verifying import heads
+
+    document = heads(open_lab(lab), sign=sign)
+    if json:
+        print_json(document)
+        return
+    for name, told in document["heads"].items():
+        typer.echo(f"{name}  seal {told['number']}  run {told['run']}  sha256 {told['sha256']}")
+    if "signature" in document:
+        typer.echo(f"signed: {document['signature']}")
+
+
+@audit.command("verify")
+def verify_sealed(
+    run: Annotated[str | None, typer.Argument(help="A run: all that it could see, and all that it left.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All runs of all datasets.")] = False,
+    head: Annotated[Path | None, typer.Option("--head", help="Heads that were kept elsewhere, as a file.")] = None,
+    public_key: Annotated[
+        Path | None, typer.Option("--public-key", help="Every seal, and the heads, must be signed by its holder (PEM).")
+    ] = None,
+    lab: LabFolder = Path(),
+    json: Json = False,
+) -> None:
+    """Compare everything with what was sealed: reports, manifests, seals, raw files, files and logs of tables."""
+    from workbench.lab.lab import open_lab
+    from workbench.lab.verifying import verification_document, verified
+    from workbench.model.errors import BadInput
+
+    if (run is None) != everything:
+        raise BadInput("say which run is to be verified, or --all")
+    found = verified(open_lab(lab), run, head=head, public_key=public_key)
+    document = verification_document(found)
+    if json:
+        print_json(document)
+    else:
+        for problem in found.problems:
+            typer.echo(f"{problem.what}: {printable(problem.path, 200)}: {printable(problem.says, 200)}")
+        size = f"{document['files']:,} files, {document['size_bytes'] / 1e6:,.1f} MB, {document['seals']:,} seals"
+        typer.echo(f"{size}: " + (f"{len(found.problems):,} problem(s)" if found.problems else "all as sealed"))
+    if found.problems:
+        raise typer.Exit(1)

@@ -8,6 +8,10 @@ from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 PACKAGE = Path(__file__).resolve().parents[1]
 LIBRARIES = (
@@ -27,11 +31,28 @@ LIBRARIES = (
 @cache
 def code_fingerprint() -> str:
     """Return a hash of the package's own source, by file and content."""
+    return fingerprint_of({name: content for name, content in package_files().items() if name.endswith(".py")})
+
+
+def fingerprint_of(sources: Mapping[str, bytes]) -> str:
+    """Return a hash of source files, by name and content."""
     digest = sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
-        if "_layout" not in path.parts:
-            digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for name in sorted(sources, key=lambda name: name.split("/")):  # as paths sort
+        digest.update(name.encode() + b"\0" + sources[name] + b"\0")
     return digest.hexdigest()[:16]
+
+
+def package_files() -> dict[str, bytes]:
+    """Return every file of the package as it lies there now: name within it -> content."""
+    files = (path for path in sorted(PACKAGE.rglob("*")) if path.is_file())
+    kept = (path for path in files if not {"_layout", "__pycache__"} & set(path.relative_to(PACKAGE).parts))
+    return {path.relative_to(PACKAGE).as_posix(): path.read_bytes() for path in kept}
+
+
+def notebooks_fingerprint(folder: Path, stages: Iterable[str]) -> str:
+    """Return a hash of the stage notebooks that are there."""
+    files = [folder / f"{name}.ipynb" for name in stages]
+    return sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()[:16]
 
 
 @cache

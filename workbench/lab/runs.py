@@ -15,7 +15,7 @@ from workbench.lab.gathering import Day, as_day
 from workbench.lab.history import SCORE, rows_of
 from workbench.lab.run import Run, read_run
 from workbench.lake import Lake, Zone
-from workbench.lake.run_history import METRICS, RUN, datasets_with_runs, replace_runs, scan_runs
+from workbench.lake.run_history import METRICS, RUN, datasets_with_runs, read_runs, replace_runs, scan_runs
 from workbench.model.checks import Dimension
 from workbench.model.errors import BadInput, did_you_mean
 from workbench.model.runs import Outcome
@@ -226,5 +226,5 @@ def wanted(dataset: str | Sequence[str] | None, start: Day, end: Day, verdict: s
 def _of_dataset(lake: Lake, name: str) -> pl.DataFrame:
     failed = pl.col("outcome") == Outcome.FAILED.value
     verdict = pl.when(failed).then(pl.lit(Outcome.FAILED.value)).otherwise("band").alias(VERDICT)
-    rows = scan_runs(lake, name).drop(METRICS).collect()
+    rows = read_runs(lake, name, metrics=False)
     return rows.select(RUN, pl.lit(name).alias(DATASET), "session", verdict, pl.exclude(RUN, "session"))

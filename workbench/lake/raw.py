@@ -147,6 +147,11 @@ def _find(lake: Lake, dataset: str, receipt: str, digest: str) -> Receipt | None
     return found
 
 
+def receipt_path(lake: Lake, receipt: Receipt) -> Path:
+    """Return the file of a receipt: it lies beside the bytes it is of."""
+    return _receipt_path(lake.root / receipt.path)
+
+
 def _folder(receipt: Receipt) -> str:
     day = receipt.received_at.astimezone(UTC)
     return f"{Zone.RAW}/{checked_name(receipt.source)}/{checked_name(receipt.dataset)}/{day:%Y/%m/%d}"

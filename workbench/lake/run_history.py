@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
+from polars.exceptions import PanicException, PolarsError
 
 from workbench.lake.appending import merge_small_files
 from workbench.lake.commits import Write, committed
@@ -13,7 +15,7 @@ from workbench.lake.locks import alone
 from workbench.lake.reading import visible
 from workbench.lake.versions import CHANGE, find_table, open_table, version_of
 from workbench.lake.zones import TableRef, Zone
-from workbench.model.errors import BadInput
+from workbench.model.errors import BadInput, LakeBroken
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -83,7 +85,7 @@ def append_runs(lake: Lake, dataset: str, rows: pl.DataFrame) -> int | None:
     dataset : str
         Its table is made if it is not there.
     rows : DataFrame
-        Columns as :data:`RUN_HISTORY`. A run that is there already stays as it is.
+        Columns as :data:`RUN_HISTORY`. A run that is there already, and has not ended once more since, stays as it is.
 
     Returns
     -------
@@ -107,8 +109,8 @@ def append_runs(lake: Lake, dataset: str, rows: pl.DataFrame) -> int | None:
     def plan(current: DeltaTable | None) -> Write | None:
         nonlocal files
         files = 0 if current is None else len(current.file_uris())
-        known = RUN_HISTORY.to_frame()[RUN] if current is None else visible(current).select(RUN).collect()[RUN]
-        new = given.filter(~pl.col(RUN).is_in(known.implode()))
+        known = RUN_HISTORY.to_frame() if current is None else visible(current).select(RUN, "recorded_at").collect()
+        new = given.join(known, on=[RUN, "recorded_at"], how="anti", maintain_order="left")
         return None if new.is_empty() else _write(new, "error" if current is None else "append", new.height)
 
     version = committed(lake, history_table(dataset), plan)
@@ -127,7 +129,11 @@ def _put_together(lake: Lake, dataset: str) -> None:
 
 
 def replace_runs(lake: Lake, dataset: str, rows: pl.DataFrame) -> int:
-    """Put runs in the place of the whole history of a dataset; arguments and errors as :func:`append_runs`."""
+    """Put runs in the place of the whole history of a dataset, however damaged it is; arguments as :func:`append_runs`."""
+    try:
+        find_table(lake, history_table(dataset))
+    except LakeBroken:
+        shutil.rmtree(lake.path(history_table(dataset)))
     given = _checked(rows, dataset).unique(RUN, keep="first", maintain_order=True)
 
     def plan(current: DeltaTable | None) -> Write:
@@ -136,8 +142,8 @@ def replace_runs(lake: Lake, dataset: str, rows: pl.DataFrame) -> int:
     return committed(lake, history_table(dataset), plan)
 
 
-def read_runs(lake: Lake, dataset: str) -> pl.DataFrame:
-    """Return the history of a dataset.
+def read_runs(lake: Lake, dataset: str, *, metrics: bool = True) -> pl.DataFrame:
+    """Return the history of a dataset, with or without what else was measured.
 
     Returns
     -------
@@ -148,17 +154,29 @@ def read_runs(lake: Lake, dataset: str) -> pl.DataFrame:
     Raises
     ------
     LakeBroken
-        The table's log cannot be read.
+        It cannot be read; it can be made again.
     """
-    return scan_runs(lake, dataset).collect().sort("recorded_at", RUN)
+    try:
+        rows = scan_runs(lake, dataset)
+        return (rows if metrics else rows.drop(METRICS)).collect().sort("recorded_at", RUN)
+    except (PolarsError, PanicException, OSError) as error:
+        raise LakeBroken(
+            f"{history_table(dataset)}: the index of runs cannot be read; workbench audit runs --rebuild makes it again"
+        ) from error
 
 
 def scan_runs(lake: Lake, dataset: str) -> pl.LazyFrame:
-    """Return the history of a dataset lazily, in any order; arguments and errors as :func:`read_runs`."""
+    """Return the history of a dataset lazily, in any order; of a run that was taken up again only how it ended at last.
+
+    Raises
+    ------
+    LakeBroken
+        The table's log cannot be read.
+    """
     empty = RUN_HISTORY.to_frame().lazy()
     found = find_table(lake, history_table(dataset))
     rows = empty if found is None else pl.concat([empty, visible(found)], how="diagonal")
-    return rows.select(RUN_HISTORY.names())
+    return rows.select(RUN_HISTORY.names()).filter(pl.col("recorded_at") == pl.col("recorded_at").max().over(RUN))
 
 
 def _write(rows: pl.DataFrame, mode: str, count: int) -> Write:

@@ -68,6 +68,25 @@ class TableRef:
         """Return the table of rows that could not be trusted."""
         return cls(Zone.QUARANTINE, dataset)
 
+    @classmethod
+    def named(cls, text: str) -> TableRef:
+        """Return a table by its name, as ``str`` writes it.
+
+        Raises
+        ------
+        BadInput
+            It is no table's name.
+
+        Examples
+        --------
+        >>> TableRef.named("derived/returns/us_equities").feature
+        'returns'
+        """
+        zone, *rest = text.split("/")
+        if zone not in list(Zone) or len(rest) not in (1, 2):
+            raise BadInput(f"{text[:80]!r}: expected a table's name, such as processed/us_equities")
+        return cls(Zone(zone), rest[-1], rest[0] if len(rest) == 2 else None)
+
     def __str__(self) -> str:
         return "/".join(part for part in (self.zone.value, self.feature, self.dataset) if part)
 

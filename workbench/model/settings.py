@@ -19,6 +19,20 @@ class Retries(BaseModel):
     longest_wait_seconds: float = Field(60.0, ge=0)
 
 
+class Audit(BaseModel):
+    """How runs are sealed.
+
+    Attributes
+    ----------
+    sign_with
+        A private ed25519 key file, relative to the lab's root; None: seals are not signed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sign_with: str | None = None
+
+
 class Settings(BaseModel):
     """Where a lab keeps things, relative to its root, and how patient its pipelines are.
 
@@ -36,6 +50,7 @@ class Settings(BaseModel):
     kernel: str = "python3"
     stage_timeout_seconds: int = Field(3600, ge=1)
     retries: Retries = Retries()
+    audit: Audit = Audit()
 
 
 def parse_settings(text: str, *, origin: str) -> Settings:

@@ -20,6 +20,7 @@ from workbench.calendars import calendar
 from workbench.lab.history import keep_runs
 from workbench.lab.lab import open_lab
 from workbench.lab.processing import tidy_up
+from workbench.lab.sealing import seal_runs
 from workbench.lake import Zone
 from workbench.lake.locks import alone
 from workbench.lake.run_history import read_runs
@@ -237,8 +238,13 @@ def _remember_all(lab: Lab, dataset: Dataset, runs: Sequence[RunManifest]) -> No
     known = set(read_runs(lab.lake, dataset.name)["run"])
     forgotten = [run for run in runs if run.outcome is not Outcome.UNFINISHED and run.id not in known]
     if forgotten:
-        keep_runs(lab.lake, dataset.name, forgotten)
+        _remember(lab, dataset, forgotten)
         settle_policies(dataset, max(forgotten, key=lambda manifest: manifest.session))
+
+
+def _remember(lab: Lab, dataset: Dataset, manifests: Sequence[RunManifest]) -> None:
+    keep_runs(lab.lake, dataset.name, manifests)
+    seal_runs(lab, dataset, manifests)
 
 
 def _fill(
@@ -257,7 +263,7 @@ def _fill(
                 break
     finally:
         if ended:
-            keep_runs(lab.lake, dataset.name, sorted(ended, key=lambda manifest: manifest.session))
+            _remember(lab, dataset, sorted(ended, key=lambda manifest: manifest.session))
     if ended:
         settle_policies(dataset, max(ended, key=lambda manifest: manifest.session))
         tidy_up(lab.lake, dataset.contract)

@@ -11,6 +11,7 @@ import polars as pl
 from workbench.audit.store import runs_of_session
 from workbench.lab.history import keep_run
 from workbench.lab.processing import write_features
+from workbench.lab.sealing import seal_runs
 from workbench.lake import TableRef, Zone, receipts, scan, version_of
 from workbench.lake.locks import alone
 from workbench.model.names import RECEIPT, SESSION
@@ -68,6 +69,7 @@ class Sessions:
             write_features(self.lab.lake, self.dataset.contract, (day, day), run=plan.id)
             manifest = close(self.dataset, advance(self.lab, self.dataset, begun, JUDGING, in_notebooks(self.lab)))
             keep_run(self.dataset.lake, manifest)
+            seal_runs(self.lab, self.dataset, [manifest])
             settle_policies(self.dataset, manifest)
             notify(self.dataset, plan.folder)
         return manifest

@@ -18,7 +18,9 @@ from workbench.ingest.http import is_url
 from workbench.ingest.retrying import tried
 from workbench.lab.fingerprint import environment
 from workbench.lab.history import keep_run
+from workbench.lab.sealing import seal_runs
 from workbench.lake import TableRef, Zone, version_of
+from workbench.lake.decisions import ledger_table
 from workbench.lake.locks import alone
 from workbench.model.errors import BadInput
 from workbench.model.failures import Category
@@ -111,7 +113,10 @@ def run_daily(  # noqa: PLR0913 (what a run may be asked for)
         if last is not None and not force and is_done(plan, last, in_notebooks=True) and brings_anything(dataset, session):
             plan = plan_run(lab, dataset, session, now=now)
         if last is not None and not force and is_done(plan, last, in_notebooks=True):
-            keep_run(dataset.lake, last)  # a run that was stopped between its manifest and its history, or what it decides
+            keep_run(
+                dataset.lake, last
+            )  # a run that was stopped between its manifest and its history, its seal, or what it decides
+            seal_runs(lab, dataset, [last])
             settle_policies(dataset, last)
             return Ran(last, run_folder(metadata, last.id, session), is_new=False)
         return _run(lab, dataset, Begun(plan, versions_of(dataset)), cold=cold, progress=progress)
@@ -175,6 +180,7 @@ def _run(lab: Lab, dataset: Dataset, begun: Begun, *, cold: bool, progress: Prog
     execute = in_notebooks(lab, cold=cold)
     manifest = close(dataset, advance(lab, dataset, begun, STAGES, execute, progress=progress))
     keep_run(dataset.lake, manifest)
+    seal_runs(lab, dataset, [manifest])
     settle_policies(dataset, manifest)
     notify(dataset, begun.plan.folder)
     return Ran(manifest, begun.plan.folder, is_new=True)
@@ -231,9 +237,10 @@ def settle_policies(dataset: Dataset, manifest: RunManifest) -> None:
 
 
 def versions_of(dataset: Dataset) -> dict[str, int | None]:
-    """Return the versions of the tables a run writes to."""
+    """Return the versions of the tables a run writes to, and of the ledger of decisions."""
     tables = [TableRef.processed(dataset.name), TableRef.quarantine(dataset.name)]
     tables += [TableRef.derived(name, dataset.name) for name in dataset.contract.features]
+    tables += [ledger_table(dataset.name)]
     return {str(table): version_of(dataset.lake, table) for table in tables}
 
 

@@ -14,7 +14,7 @@ from workbench.audit.store import run_folder, runs_of_session
 from workbench.ingest.files import read_payload
 from workbench.lab.arrivals import moment_behind, offers
 from workbench.lab.contracts import contract_fingerprint
-from workbench.lab.fingerprint import code_fingerprint
+from workbench.lab.fingerprint import code_fingerprint, notebooks_fingerprint
 from workbench.lake import Zone, receipts
 from workbench.model.errors import BadInput
 from workbench.model.runs import Outcome, RunManifest, StageRecord
@@ -96,7 +96,7 @@ def _inputs(lab: Lab, dataset: Dataset, session: date, now: datetime | None) -> 
         "arrivals": sorted((known | offered) - late),
         "contract": contract_fingerprint(dataset.contract),
         "code": code_fingerprint(),
-        "notebooks": _notebooks(lab.stages),
+        "notebooks": notebooks_fingerprint(lab.stages, STAGES),
         "now": now.isoformat() if now else None,
     }
 
@@ -115,8 +115,3 @@ def _files(dataset: Dataset, session: date) -> list[Path]:
 @lru_cache(maxsize=4096)
 def _digest(path: Path, _modified: int, _size: int) -> str:
     return sha256(read_payload(path)).hexdigest()[:16]
-
-
-def _notebooks(folder: Path) -> str:
-    files = [folder / f"{name}.ipynb" for name in STAGES]
-    return sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()[:16]
