@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from workbench.model.errors import LakeBroken, Transient
+from workbench.model.errors import BadInput, LakeBroken, Transient
 
 SCHEMA: Final = "workbench.seal/1"
 KEPT: Final = "kept"
@@ -155,6 +155,22 @@ def head(metadata: Path, dataset: str) -> Link | None:
     """
     chain = links(metadata, dataset)
     return read_link(chain[-1]) if chain else None
+
+
+def find_seal(metadata: Path, run_id: str) -> Seal:
+    """Return the last seal of a run.
+
+    Raises
+    ------
+    BadInput
+        No seal names it.
+    LakeBroken
+        The seal cannot be read.
+    """
+    found = [path for name in chained_datasets(metadata) for path in links(metadata, name) if run_of(path) == run_id]
+    if not found:
+        raise BadInput(f"run {run_id[:60]} was never sealed; workbench audit seal seals what was left out")
+    return read_link(found[-1]).seal
 
 
 def publish_seal(metadata: Path, seal: Seal) -> Link:

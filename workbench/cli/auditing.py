@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from workbench.cli.differences import difference_lines
 from workbench.cli.labs import LabFolder
 from workbench.cli.printing import print_json, printable
-from workbench.cli.runs import Json
+from workbench.cli.runs import DatasetName, Json
 
 commands = typer.Typer()
 audit = typer.Typer(no_args_is_help=True, help="What was run, what was known when, and whether it is still what it was.")
@@ -131,3 +132,62 @@ def verify_sealed(
         typer.echo(f"{size}: " + (f"{len(found.problems):,} problem(s)" if found.problems else "all as sealed"))
     if found.problems:
         raise typer.Exit(1)
+
+
+@audit.command("asof")
+def known_then(
+    dataset: DatasetName,
+    at: Annotated[str, typer.Argument(help="A moment: 2024-03-01T21:00Z; a date means its end, UTC.")],
+    html: Annotated[Path | None, typer.Option("--html", help="Write it here, as one page.")] = None,
+    lab: LabFolder = Path(),
+    json: Json = False,
+) -> None:
+    """Say what was known of a dataset at a moment: data, score, open findings, decisions."""
+    from workbench.cli.printing import echo_findings, echo_score, moment
+    from workbench.lab.lab import open_lab
+    from workbench.lab.report import write_page
+    from workbench.model.errors import BadInput
+
+    then = moment(at, "T")
+    if then is None:
+        raise BadInput("say which moment")
+    known = open_lab(lab).asof(dataset, then)
+    document = known.to_json()
+    if html is not None:
+        write_page(html, known.html())
+    if json:
+        print_json(document)
+        return
+    echo_score(document, f"{dataset}, what was recorded by {document['at']}, as today's code judges it")
+    run = document["run"]
+    typer.echo(
+        f"\nLast run by then: {run['run']} of {run['session']}, score {run['score']}" if run else "\nNo run had ended by then"
+    )
+    typer.echo(f"{document['arrivals']:,} arrivals; " + ", ".join(f"{n} version {v}" for n, v in document["versions"].items()))
+    echo_findings(document["findings"])
+    typer.echo(f"\nDecisions that stood: {len(document['decisions']):,}")
+    for entry in document["decisions"][:MOST_TOLD]:
+        typer.echo(f"  {entry['at']}  {entry['action']} by {printable(entry['by'])}: {printable(entry['reason'], 100)}")
+
+
+@audit.command("diff")
+def show_difference(
+    run_a: Annotated[str, typer.Argument(help="A run.")],
+    run_b: Annotated[str, typer.Argument(help="Another of the same dataset, usually a later one.")],
+    html: Annotated[Path | None, typer.Option("--html", help="Write it here, as one page.")] = None,
+    lab: LabFolder = Path(),
+    json: Json = False,
+) -> None:
+    """Say what is different between two runs: parameters, code, contract, data, findings, and what moved the score."""
+    from workbench.lab.lab import open_lab
+    from workbench.lab.report import write_page
+
+    made = open_lab(lab).diff(run_a, run_b)
+    document = made.to_json()
+    if html is not None:
+        write_page(html, made.html())
+    if json:
+        print_json(document)
+        return
+    for line in difference_lines(document):
+        typer.echo(printable(line, 200))

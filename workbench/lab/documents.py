@@ -7,6 +7,7 @@ from datetime import date, datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from workbench.lab.exact import exact_document, state_digest
 from workbench.lab.judgement import against_its_past
 from workbench.model.decisions import Action
 from workbench.model.names import SESSION, SYMBOL
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from workbench.model.findings import Explained, Finding, Incident
     from workbench.model.score import DimensionScore, Score, ScoredCheck
     from workbench.quality.state import State
+
+EXACT, STATE = "exact", "state"
 
 
 def iso(moment: object) -> str | None:
@@ -207,7 +210,12 @@ def alarm_documents(score: Score, session: date | None = None) -> list[dict[str,
 
 
 def quality_record(judgement: Judgement, session: date) -> dict[str, Any]:
-    """Return what the quality stage records: score, the session's own score, findings, that score's own among them."""
+    """Return what the quality stage records: score, the session's own score, findings, that score's own among them.
+
+    Notes
+    -----
+    ``exact`` gives the score back to the last digit, ``state`` is a hash of what it was made from; by both a replay is compared.
+    """
     judgement = against_its_past(judgement, session)
     return {
         **score_document(judgement.score),
@@ -217,4 +225,6 @@ def quality_record(judgement: Judgement, session: date) -> dict[str, Any]:
         "rows": arrived_rows(judgement.evidence.state),
         "symbols": {symbol: score for symbol, score, _ in judgement.score.by_symbol.iter_rows()},
         "findings": [finding_document(finding, judgement.evidence.contract) for finding in judgement.findings],
+        EXACT: exact_document(judgement.score),
+        STATE: state_digest(judgement.evidence.state),
     }

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.lab.asof import Known, known_at
 from workbench.lab.contracts import datasets_in, find_contract, read_settings
 from workbench.lab.dataset import Dataset
+from workbench.lab.differing import Difference, difference
 from workbench.lab.displays import table, titled
 from workbench.lab.run import Run, read_run
 from workbench.lab.runs import Runs, all_runs, made_again
@@ -15,6 +17,7 @@ from workbench.lake import Lake, TableRef, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from workbench.lab.gathering import Day
     from workbench.model.settings import Settings
@@ -94,6 +97,26 @@ class Lab:
             There is none.
         """
         return read_run(self.lake, run_id)
+
+    def diff(self, before: str | Run, after: str | Run) -> Difference:
+        """Return what is different between two runs of a dataset; runs, or their ids.
+
+        Raises
+        ------
+        BadInput
+            There is no such run, or they are of two datasets.
+        """
+        return difference(self, *(self.run(run) if isinstance(run, str) else run for run in (before, after)))
+
+    def asof(self, dataset: str, at: datetime) -> Known:
+        """Return what was known of a dataset at a moment, with its zone: data, score, open findings, decisions.
+
+        Raises
+        ------
+        BadInput
+            There is no such dataset, or nothing had been recorded by then.
+        """
+        return known_at(self, dataset, at)
 
     def _repr_html_(self) -> str:
         rows = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from workbench.lab.documents import iso
+from workbench.lab.documents import EXACT, STATE, iso
 from workbench.lab.run_report import REPORT
 from workbench.model.errors import BadInput, StageFailed
 from workbench.model.runs import Outcome
@@ -39,7 +39,7 @@ def require_done(ran: Ran) -> None:
 def run_document(ran: Ran) -> dict[str, Any]:
     """Return what ``workbench run --json`` prints."""
     manifest = ran.manifest
-    score = manifest.score or {}
+    score = {name: value for name, value in (manifest.score or {}).items() if name not in (EXACT, STATE)}
     return {
         "schema": "workbench.run/1",
         "run": manifest.id,
