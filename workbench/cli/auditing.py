@@ -191,3 +191,38 @@ def show_difference(
         return
     for line in difference_lines(document):
         typer.echo(printable(line, 200))
+
+
+@audit.command("replay")
+def replay_run(
+    run: Annotated[str, typer.Argument(help="A run.")],
+    with_current_code: Annotated[
+        bool, typer.Option("--with-current-code", help="With today's package and notebooks: what they would have said then.")
+    ] = False,
+    keep: Annotated[Path | None, typer.Option("--keep", help="Leave the scratch lab here, to look at.")] = None,
+    lab: LabFolder = Path(),
+    json: Json = False,
+) -> None:
+    """Do a run again, on the same data with the code of that time, in a place of its own; and compare, to the bit."""
+    from workbench.lab.lab import open_lab
+    from workbench.pipeline.replaying import replay
+
+    done = replay(
+        open_lab(lab), run, current_code=with_current_code, keep=keep, progress=lambda name: typer.echo(f"  {name}", err=True)
+    )
+    document = done.to_json()
+    if json:
+        print_json(document)
+    else:
+        typer.echo(
+            f"{document['dataset']} {document['session']}: score {document['score']['then']} then, {document['score']['now']} now"
+        )
+        for line in document["differences"]:
+            typer.echo(f"  {printable(line, 200)}")
+        for line in document["reasons"]:
+            typer.echo(f"  why: {printable(line, 200)}")
+        typer.echo("score, states and findings are the same, to the bit" if done.is_same else "not the same")
+        if keep is not None:
+            typer.echo(f"the scratch lab: {keep}")
+    if not done.is_same:
+        raise typer.Exit(1)

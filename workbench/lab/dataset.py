@@ -16,6 +16,7 @@ from workbench.lab.gathering import Day, Gathering, as_day
 from workbench.lab.history import History, rebuild
 from workbench.lab.processing import transform
 from workbench.lab.quarantine import quarantined
+from workbench.lab.replays import replayed_arrivals
 from workbench.lab.report import sampled
 from workbench.lab.results import Arrivals, Findings, Profile, Rows, RunReport, Scored, Transformation
 from workbench.lab.run_report import write_run_report
@@ -78,6 +79,8 @@ class Dataset(Gathering):
             A vendor was busy or away, as often as it was asked.
         """
         day = as_day(session)
+        if not paths and (replayed := replayed_arrivals(self.lake, self.name)) is not None:
+            return Arrivals(replayed)
         source = self.contract.sources[0].name if self.contract.sources else "manual"
         if not paths and not self.contract.sources and receipts(self.lake, self.name):
             return Arrivals(())  # a dataset that follows a feed
