@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
@@ -70,17 +71,19 @@ class ReportContent:
     provenance: tuple[tuple[str, str], ...] = field(default=())
 
 
-def render_report(content: ReportContent) -> str:
-    """Write a report as one self-contained HTML page.
+def render_report(content: ReportContent, *, shared: str | None = None) -> str:
+    """Write a report as one HTML page.
 
     Parameters
     ----------
     content : ReportContent
+    shared : str, optional
+        Where plotly.js lies, relative to the page; None: it is inlined, and the page is complete in itself.
 
     Returns
     -------
     str
-        With plotly.js inlined once; figures are drawn when they scroll into view.
+        Figures are drawn when they scroll into view.
     """
     level = band(content.score, content.findings)
     checks = [check for dimension in content.score.dimensions for check in dimension.checks]
@@ -98,7 +101,9 @@ def render_report(content: ReportContent) -> str:
         below=alarms(content.score),
         explained=content.explained[:MOST_EXPLAINED],
         figures=[(caption, _alt(figure), embedded(str(figure.to_json()))) for caption, figure in content.figures],
-        plotly=plotly_script(),
+        plotly="" if shared else plotly_script(),
+        shared=shared,
+        nonce=secrets.token_hex(16),
     )
     # Half a surrogate pair in a vendor's text has no encoding and must not fail the write.
     return page.encode("utf-8", "replace").decode("utf-8")

@@ -21,6 +21,8 @@ from workbench.audit.seals import (
     read_link,
     run_of,
 )
+from workbench.audit.shared import PATTERN
+from workbench.audit.shared import is_as_named as is_as_its_name
 from workbench.audit.signing import is_signed
 from workbench.audit.store import run_folder, shelf
 from workbench.lake import TableRef, Zone
@@ -117,6 +119,10 @@ def verify_all(lake: Lake, datasets: Iterable[str] | None = None, *, public_key:
     for damage in held.damaged:
         look = _Look(lake, found)
         look.tell(DAMAGED, damage.path, damage.reason.split(": ", 1)[-1])
+    look = _Look(lake, found)
+    for path in sorted((metadata / "runs").glob(PATTERN)):
+        if not is_as_its_name(path, look.hash_of(path) or ""):
+            look.tell(ALTERED, path, "the script that draws the figures of reports is not what its name says")
     names = sorted({*chained_datasets(metadata), *(run.dataset for run in held.runs)}) if datasets is None else list(datasets)
     for name in names:
         look = _Look(lake, found)

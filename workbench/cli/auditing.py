@@ -226,3 +226,27 @@ def replay_run(
             typer.echo(f"the scratch lab: {keep}")
     if not done.is_same:
         raise typer.Exit(1)
+
+
+@audit.command("site")
+def make_site(
+    folder: Annotated[Path, typer.Argument(help="Where; made if it is not there, brought up to date if it is.")],
+    lab: LabFolder = Path(),
+    json: Json = False,
+) -> None:
+    """Build a site of the whole history that opens from disk: calendars, trends, findings, runs with their reports."""
+    import time
+
+    from workbench.lab.lab import open_lab
+    from workbench.lab.site import build_site
+
+    began = time.perf_counter()
+    built = build_site(open_lab(lab), folder)
+    seconds = round(time.perf_counter() - began, 3)
+    document = {"schema": "workbench.site/1", "folder": str(folder), "pages": built.pages, "written": built.written}
+    document |= {"removed": built.removed, "reports": built.reports, "seconds": seconds}
+    if json:
+        print_json(document)
+        return
+    typer.echo(f"{built.pages:,} pages, {built.written:,} of them written now, {built.reports:,} reports copied; {seconds:.1f} s")
+    typer.echo(f"open {folder / 'index.html'}")

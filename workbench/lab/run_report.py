@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.audit.report import render_report
+from workbench.audit.shared import share_plotly
 from workbench.audit.store import latest, run_folder
 from workbench.lab.documents import dataset_document, quality_record, session_score
 from workbench.lab.report import report_content, write_page
@@ -57,7 +58,8 @@ def write_run_report(lake: Lake, contract: Contract, judgement: Judgement, *, se
     )
     folder = run_folder(metadata, run, session)
     folder.mkdir(parents=True, exist_ok=True)
-    return RunReport(write_page(folder / REPORT, render_report(content)), changes)
+    shared = f"../../../../{share_plotly(metadata / 'runs')}"  # the page lies in runs/YYYY/MM/DD/<run>/
+    return RunReport(write_page(folder / REPORT, render_report(content, shared=shared)), changes)
 
 
 def _points(value: float | None) -> str:

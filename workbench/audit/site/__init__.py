@@ -1,0 +1,1 @@
+"""The whole history of a lab as a site: static, offline, built a page at a time."""
