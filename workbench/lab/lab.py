@@ -11,15 +11,16 @@ from workbench.lab.contracts import datasets_in, find_contract, read_settings
 from workbench.lab.dataset import Dataset
 from workbench.lab.differing import Difference, difference
 from workbench.lab.displays import table, titled
+from workbench.lab.gathering import Day, as_day
 from workbench.lab.run import Run, read_run
 from workbench.lab.runs import Runs, all_runs, made_again
+from workbench.lab.trends import Trends, trends_of
 from workbench.lake import Lake, TableRef, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from workbench.lab.gathering import Day
     from workbench.model.settings import Settings
 
 
@@ -97,6 +98,16 @@ class Lab:
             There is none.
         """
         return read_run(self.lake, run_id)
+
+    def trends(self, dataset: str, *, start: Day = None, end: Day = None) -> Trends:
+        """Return how a dataset has fared: score, findings by kind, any metric, and what happened when.
+
+        Raises
+        ------
+        BadInput
+            There is no such dataset, or no run in that range.
+        """
+        return trends_of(self, dataset, as_day(start), as_day(end))
 
     def diff(self, before: str | Run, after: str | Run) -> Difference:
         """Return what is different between two runs of a dataset; runs, or their ids.
