@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.audit.packing import read_kept_file
 from workbench.model.errors import BadInput
 
 # What nbformat reads, or plain JSON: a NotebookNode is a dict, and no more is needed here.
@@ -24,7 +25,7 @@ _LITERALS = "a number, a text, True, False, None, or a list, tuple, set or dict 
 
 
 def read_notebook(path: Path) -> dict[str, Any]:
-    """Read a notebook of format 4.
+    """Read a notebook of format 4, plain or packed.
 
     Raises
     ------
@@ -32,7 +33,7 @@ def read_notebook(path: Path) -> dict[str, Any]:
         Not there, or not a notebook.
     """
     try:
-        notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        notebook: dict[str, Any] = json.loads(read_kept_file(path))
         cells = notebook["cells"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{path}: expected a Jupyter notebook, found something that cannot be read: {error}") from error

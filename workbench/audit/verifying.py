@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from workbench.audit.packing import SUFFIX, packed_digest, packed_name
 from workbench.audit.seals import (
     SIGNATURE,
     Link,
@@ -81,9 +82,10 @@ class _Look:
         """Return a file's hash; None where it is not there, or cannot be read."""
         if path not in self.hashes:
             try:
-                self.hashes[path] = digest(path)
+                there = path if path.is_file() else packed_name(path)
+                self.hashes[path] = digest(path) if there is path else packed_digest(path)
                 self.found.files += 1
-                self.found.size_bytes += path.stat().st_size
+                self.found.size_bytes += there.stat().st_size
             except OSError:
                 self.hashes[path] = None
         return self.hashes[path]
@@ -214,7 +216,8 @@ def _runs(look: _Look, chain: list[Link]) -> None:
         for name, expected in seal.files.items():
             look.compare(folder / name, expected, f"run {seal.run} of {seal.dataset} {seal.session} left it")
         there = folder.iterdir() if folder.is_dir() else ()
-        for path in sorted(p for p in there if p.name not in seal.files and not p.name.startswith(".")):
+        named = {*seal.files, *(f"{name}{SUFFIX}" for name in seal.files)}
+        for path in sorted(p for p in there if p.name not in named and not p.name.startswith(".")):
             look.tell(INSERTED, path, f"run {seal.run} did not leave it")
 
 

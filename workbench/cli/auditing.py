@@ -250,3 +250,18 @@ def make_site(
         return
     typer.echo(f"{built.pages:,} pages, {built.written:,} of them written now, {built.reports:,} reports copied; {seconds:.1f} s")
     typer.echo(f"open {folder / 'index.html'}")
+
+
+@audit.command("pack")
+def pack_notebooks(lab: LabFolder = Path(), json: Json = False) -> None:
+    """Compress the executed notebooks of old runs, as workbench.toml says; they are listed, opened and verified as before."""
+    from datetime import UTC, datetime
+
+    from workbench.lab.lab import open_lab
+    from workbench.lab.retention import pack_old
+
+    runs, won = pack_old(open_lab(lab), datetime.now(UTC))
+    if json:
+        print_json({"schema": "workbench.packed/1", "runs": runs, "bytes": won})
+        return
+    typer.echo(f"{runs:,} runs packed, {won / 1e6:,.1f} MB less")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.audit.executed import figures_of, notebook_page
 from workbench.audit.notebooks import records
+from workbench.audit.packing import is_kept
 from workbench.audit.store import find_run, run_folder
 from workbench.figures.stored import figure_from
 from workbench.lab.displays import table, titled
@@ -113,7 +114,7 @@ class Run:
             there = ", ".join(self.stages) or "none (its stages ran without notebooks)"
             raise BadInput(f"run {self.id}: no notebook of '{stage[:40]}' was kept; there are {there}")
         path = self.folder / next(s.notebook for s in self.manifest.stages if s.name == stage and s.notebook)
-        if not path.is_file():
+        if not is_kept(path):
             raise BadInput(f"run {self.id}: its notebook {path.name} is missing; workbench audit verify says what else is")
         return StageNotebook(path, f"{self.manifest.dataset} {self.manifest.session}, {stage}, run {self.id}")
 

@@ -10,7 +10,8 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from workbench.audit.manifest import HIDDEN, scrubbed
+from workbench.audit.manifest import FILE_NAME, HIDDEN, scrubbed
+from workbench.audit.packing import SUFFIX, packed_digest
 from workbench.audit.seals import (
     SIGNATURE,
     Link,
@@ -33,6 +34,7 @@ from workbench.lake.contents import digest, files_of
 from workbench.lake.locks import alone
 from workbench.lake.raw import receipt_path
 from workbench.model.errors import BadInput
+from workbench.model.runs import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -53,7 +55,7 @@ _TIME_OF_NO_FILE: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def seal_runs(lab: Lab, dataset: Dataset, manifests: Sequence[RunManifest], *, late: bool = False) -> list[Link]:
-    """Seal runs that have ended, in their order; one that is sealed as it is, is left alone.
+    """Seal runs that have ended, in their order; one that is sealed is left alone, unless it had failed and was taken up again.
 
     Parameters
     ----------
@@ -80,13 +82,20 @@ def seal_runs(lab: Lab, dataset: Dataset, manifests: Sequence[RunManifest], *, l
         before = [] if last else [m for m in shelf(metadata, dataset.name).runs if m.id not in known]
         for manifest in (*before, *manifests):
             folder = run_folder(metadata, manifest.id, manifest.session)
-            if manifest.id in sealed and read_link(sealed[manifest.id]).seal.files == _hashed(folder):
+            if manifest.id in sealed and _stands(read_link(sealed[manifest.id]).seal, folder):
                 continue
             seal = _sealed(lab, dataset, manifest, last, late=late or manifest.id not in known)
             last = publish_seal(metadata, seal)
             _sign(lab, last)
             made.append(last)
     return made
+
+
+def _stands(seal: Seal, folder: Path) -> bool:
+    """Whether a run needs no other seal, as it had ended well or was not taken up again: what was altered is not sealed anew."""
+    manifest = folder / FILE_NAME
+    is_as_was = manifest.is_file() and digest(manifest) == seal.files.get(FILE_NAME)
+    return seal.outcome == Outcome.DONE.value or is_as_was
 
 
 def unsealed(lab: Lab, dataset: str) -> list[RunManifest]:
@@ -124,7 +133,9 @@ def _sealed(lab: Lab, dataset: Dataset, manifest: RunManifest, last: Link | None
 def _hashed(folder: Path) -> dict[str, str]:
     """Return name -> SHA-256 of what a run left."""
     there = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {path.name: digest(path) for path in there if path.is_file() and not path.name.startswith(".")}
+    plain = [path for path in there if path.is_file() and not path.name.startswith(".") and path.suffix != SUFFIX]
+    packed = [path.with_suffix("") for path in there if path.suffix == SUFFIX]
+    return {path.name: digest(path) for path in plain} | {path.name: packed_digest(path) for path in packed if path not in plain}
 
 
 def _until(manifest: RunManifest, before: Seal | None) -> dict[str, int]:

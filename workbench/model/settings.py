@@ -26,11 +26,14 @@ class Audit(BaseModel):
     ----------
     sign_with
         A private ed25519 key file, relative to the lab's root; None: seals are not signed.
+    pack_after_days
+        Executed notebooks of runs older than this are compressed by ``workbench audit pack``; None: all stay as they are.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sign_with: str | None = None
+    pack_after_days: int | None = Field(None, ge=0)
 
 
 class Settings(BaseModel):

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from workbench.audit.notebooks import declared_parameters, failed_cell, kernel_of, records, resources_of
+from workbench.audit.privacy import Cleaner, clean_notebook
 from workbench.model.errors import BadInput, did_you_mean
 from workbench.model.failures import Category, category_of_named
 from workbench.model.runs import Outcome, StageRecord
@@ -98,7 +99,7 @@ def execute(execution: Execution) -> StageRecord:
             config=_kernel_config(),
         )
     except pm.PapermillExecutionError as failure:
-        error = _one_line(temporary) or f"{failure.ename}: {failure.evalue}"
+        error = Cleaner(execution.folder).text(_one_line(temporary) or f"{failure.ename}: {failure.evalue}")
         category = category_of_named(failure.ename, str(failure.evalue))
     except (RuntimeError, TimeoutError) as failure:  # the kernel died, never came up, or did not end
         error = f"the kernel failed: {' '.join(str(failure).split())[:MOST_TEXT]}"
@@ -107,6 +108,7 @@ def execute(execution: Execution) -> StageRecord:
     told = category.value if category else None
     if not temporary.exists():
         return StageRecord(name, Outcome.FAILED, seconds, error=error, category=told)
+    clean_notebook(temporary, execution.folder)
     temporary.replace(execution.output)
     return StageRecord(
         name=name,

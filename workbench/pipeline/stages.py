@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from workbench.audit.privacy import Cleaner
 from workbench.lab.records import resources
 from workbench.model.failures import category_of
 from workbench.model.runs import Outcome, StageRecord
@@ -50,7 +51,7 @@ def in_process(dataset: Dataset) -> Execute:
         try:
             measured = work(dataset, plan)
         except Exception as error:  # noqa: BLE001 (a stage that fails is a record, as in a notebook)
-            told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            told = Cleaner(dataset.root).text(f"{type(error).__name__}: {' '.join(str(error).split())}")
             return StageRecord(
                 stage, Outcome.FAILED, time.perf_counter() - started, error=told, category=category_of(error).value
             )
