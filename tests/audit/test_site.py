@@ -175,3 +175,10 @@ def test_the_site_is_alive_offline_and_inert_light_and_dark(lab: Lab, tmp_path: 
         page.locator("svg.year a").first.click()
         assert "runs-2024-01.html#2024-01" in page.url
         browser.close()
+
+
+def test_sessions_that_did_not_come_are_marked(lab: Lab) -> None:
+    missing = FINDING | {"kind": "missing_session"}
+    kept(lab, [manifest(n, id=f"late{n}", score=said(40) | {"findings": [missing] * (n - 79)}) for n in (80, 81)])
+    notes = lab.trends("mine").notes
+    assert notes.filter(notes["what"] == "sessions missing")["session"].to_list() == [FIRST + timedelta(days=n) for n in (80, 81)]

@@ -8,12 +8,14 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from tests.cli.conftest import Say, say
-from workbench.audit.seals import links, read_link
+from workbench.audit.seals import links, read_link, run_of
+from workbench.lab import sealing
 from workbench.lab.lab import Lab, open_lab
 from workbench.lab.layout import lay_out
 from workbench.lab.verifying import verified
@@ -82,6 +84,11 @@ def told(lab: Lab, run: str | None = None) -> list[tuple[str, str]]:
 
 def chain(lab: Lab) -> list[Path]:
     return links(lab.lake.zone(Zone.METADATA), NAME)
+
+
+def runs_named(lab: Lab) -> list[str]:
+    """Return the runs of a chain by the names of its seals alone."""
+    return [run_of(path) for path in chain(lab)]
 
 
 def runs(lab: Lab) -> list[str]:
@@ -253,6 +260,40 @@ def test_a_run_that_was_not_sealed_can_be(lab: Lab, say: Say) -> None:
     assert "every run is sealed" in say("audit", "seal", "--lab", lab.root).out
     assert say("audit", "verify", "nobody", "--lab", lab.root).status == 2
     assert say("audit", "verify", "--lab", lab.root).status == 2
+
+
+def test_a_seal_of_a_newer_project_or_a_torn_one_is_named_and_the_rest_is_looked_at(lab: Lab) -> None:
+    second, third = chain(lab)[1:3]
+    for path in (second, third):
+        path.chmod(0o644)
+    second.write_text(second.read_text().replace("workbench.seal/1", "workbench.seal/7"))
+    third.write_text(third.read_text()[:200])
+    report = one(lab, f"metadata/runs/*/*/*/{runs_named(lab)[0]}/report.html")
+    changed(report)
+    said = told(lab)
+    assert [what for what, path in said if "seals/mine" in path] == ["cannot be read", "cannot be read"]
+    assert ("altered", report.relative_to(lab.lake.root).as_posix()) in said
+
+
+def test_a_clock_that_was_set_back_is_noted_and_no_problem(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Past(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime(2020, 1, 1, tzinfo=tz)
+
+    chain(lab)[-1].unlink()
+    monkeypatch.setattr(sealing, "datetime", Past)
+    sealing.seal_runs(lab, lab[NAME], sealing.unsealed(lab, NAME), late=True)
+    found = verified(lab, None)
+    assert found.problems == []
+    assert "the clock was set back" in found.notes[0]
+
+
+def test_what_was_altered_is_not_sealed_anew(lab: Lab) -> None:
+    changed(one(lab, f"metadata/runs/*/*/*/{runs(lab)[0]}/report.html"))
+    assert not run_daily(lab, lab[NAME], DAYS[0], now=NOW).is_new
+    assert len(chain(lab)) == len(DAYS)
+    assert [what for what, _ in told(lab)] == ["altered"]
 
 
 def test_a_table_and_an_arrival_put_in_are_named(lab: Lab) -> None:

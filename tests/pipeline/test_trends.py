@@ -32,6 +32,7 @@ def test_trends_are_drawn_with_what_happened(lab: Lab) -> None:
     trends = lab.trends("mine")
     assert len(trends.to_pandas()) == len(trends.to_polars()) == 70
     assert trends.notes["what"].to_list().count("run failed") == 4
+    assert "sessions missing" not in trends.notes["what"].to_list()
     assert trends.notes.filter(trends.notes["what"] == "contract changed")["session"].to_list() == [
         FIRST + timedelta(days=30), FIRST + timedelta(days=60),
     ]  # fmt: skip

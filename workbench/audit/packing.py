@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -60,8 +61,8 @@ def read_kept_file(path: Path) -> bytes:
         return path.read_bytes()
     try:
         return gzip.decompress(packed_name(path).read_bytes())
-    except EOFError as error:
-        raise OSError(f"{packed_name(path)}: cut short") from error
+    except (EOFError, zlib.error) as error:
+        raise OSError(f"{packed_name(path)}: what is packed is damaged: {error}") from error
 
 
 def packed_digest(path: Path) -> str:

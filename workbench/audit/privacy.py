@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from workbench.audit.manifest import HIDDEN, scrubbed
 
-LEAST_SECRET: Final = 6
-"""Shorter values are words that occur anywhere."""
+LEAST_SECRET: Final = 8
+"""Shorter values, and those of letters alone, are words that may occur anywhere."""
 _KEEPS_A_SECRET: Final = re.compile(r"(?i)key|token|secret|passw|pwd|credential|auth|cookie|dsn")
 _FIGURES: Final = "application/vnd.plotly.v1+json"  # numbers; their texts come from results that were cleaned
 _OWN: Final = Path(__file__).resolve().parents[2]
@@ -62,7 +62,8 @@ def clean_notebook(path: Path, root: Path) -> None:
 
 
 def _values_of_secret_variables() -> set[str]:
-    return {value for name, value in os.environ.items() if _KEEPS_A_SECRET.search(name) and len(value) >= LEAST_SECRET}
+    kept = {value for name, value in os.environ.items() if _KEEPS_A_SECRET.search(name)}
+    return {value for value in kept if len(value) >= LEAST_SECRET and not value.isalpha()}
 
 
 def _places(root: Path) -> list[tuple[str, str]]:

@@ -99,9 +99,21 @@ def chained_datasets(metadata: Path) -> tuple[str, ...]:
 def links(metadata: Path, dataset: str) -> list[Path]:
     """Return the files of a chain in the order of their numbers; what is not named like a seal is passed over."""
     folder = chain_folder(metadata, dataset)
-    if not folder.is_dir():
+    return [folder / name for name in _names(folder)]
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if _NAME.fullmatch(name))  # noqa: PTH208 (a chain may be long)
+    except FileNotFoundError:
         return []
-    return sorted(entry for entry in folder.iterdir() if _NAME.fullmatch(entry.name))
+
+
+def last_seal_of(metadata: Path, dataset: str, run: str) -> Path | None:
+    """Return where the last seal of a run lies; None where it was never sealed."""
+    folder, named = chain_folder(metadata, dataset), f"-{run}-"
+    found = [name for name in _names(folder) if name[8:].startswith(named)]
+    return folder / found[-1] if found else None
 
 
 def number_of(path: Path) -> int:
@@ -153,8 +165,9 @@ def head(metadata: Path, dataset: str) -> Link | None:
     LakeBroken
         It cannot be read.
     """
-    chain = links(metadata, dataset)
-    return read_link(chain[-1]) if chain else None
+    folder = chain_folder(metadata, dataset)
+    names = _names(folder)
+    return read_link(folder / names[-1]) if names else None
 
 
 def find_seal(metadata: Path, run_id: str) -> Seal:
@@ -167,10 +180,11 @@ def find_seal(metadata: Path, run_id: str) -> Seal:
     LakeBroken
         The seal cannot be read.
     """
-    found = [path for name in chained_datasets(metadata) for path in links(metadata, name) if run_of(path) == run_id]
+    places = [last_seal_of(metadata, name, run_id) for name in chained_datasets(metadata)]
+    found = [path for path in places if path is not None]
     if not found:
         raise BadInput(f"run {run_id[:60]} was never sealed; workbench audit seal seals what was left out")
-    return read_link(found[-1]).seal
+    return read_link(found[0]).seal
 
 
 def publish_seal(metadata: Path, seal: Seal) -> Link:
@@ -185,7 +199,7 @@ def publish_seal(metadata: Path, seal: Seal) -> Link:
     folder.mkdir(parents=True, exist_ok=True)
     content = (json.dumps({"schema": SCHEMA, **asdict(seal)}, indent=1, sort_keys=True) + "\n").encode()
     hashed = sha256(content).hexdigest()
-    if any(number_of(path) == seal.number for path in links(metadata, seal.dataset)[-1:]):
+    if any(name.startswith(f"{seal.number:08d}-") for name in _names(folder)[-1:]):
         raise Transient(f"{seal.dataset}: another process has sealed run {seal.number} meanwhile; run again")
     target = folder / f"{seal.number:08d}-{seal.run}-{hashed[:_SHOWN]}.json"
     publish_once(target, content)

@@ -62,12 +62,13 @@ class Problem:
 
 @dataclass(slots=True)
 class Verified:
-    """What was looked at, and what is wrong with it."""
+    """What was looked at, and what is wrong with it; ``notes`` say what is odd, and no sign of tampering."""
 
     seals: int = 0
     files: int = 0
     size_bytes: int = 0
     problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -191,6 +192,10 @@ def _link(look: _Look, link: Link, dataset: str, before: tuple[int, Link | None]
     elif last is not None and number_of(link.path) == number + 1 and link.seal.previous != last.sha256:
         names = f"seal {link.seal.number} expects another before it: one was altered, put in, or moved"
         look.tell("reordered", last.path, names)
+    elif last is not None and link.seal.sealed_at < last.seal.sealed_at:
+        look.found.notes.append(
+            f"{link.path.name}: sealed at {link.seal.sealed_at}, before seal {number}: the clock was set back"
+        )
     elif number == -1 and link.seal.number == 0 and link.seal.previous is not None:
         look.tell("reordered", link.path, "the first seal expects another before it")
 

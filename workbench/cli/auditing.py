@@ -128,6 +128,8 @@ def verify_sealed(
     else:
         for problem in found.problems:
             typer.echo(f"{problem.what}: {printable(problem.path, 200)}: {printable(problem.says, 200)}")
+        for note in found.notes:
+            typer.echo(f"note: {printable(note, 200)}")
         size = f"{document['files']:,} files, {document['size_bytes'] / 1e6:,.1f} MB, {document['seals']:,} seals"
         typer.echo(f"{size}: " + (f"{len(found.problems):,} problem(s)" if found.problems else "all as sealed"))
     if found.problems:

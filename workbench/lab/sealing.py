@@ -19,6 +19,7 @@ from workbench.audit.seals import (
     head,
     keep,
     kept_folder,
+    last_seal_of,
     links,
     publish_once,
     publish_seal,
@@ -77,12 +78,12 @@ def seal_runs(lab: Lab, dataset: Dataset, manifests: Sequence[RunManifest], *, l
     made: list[Link] = []
     with alone(lab.lake, f"seal {dataset.name}"):
         last = head(metadata, dataset.name)
-        sealed = {run_of(path): path for path in links(metadata, dataset.name)}
         known = {m.id for m in manifests}
         before = [] if last else [m for m in shelf(metadata, dataset.name).runs if m.id not in known]
         for manifest in (*before, *manifests):
             folder = run_folder(metadata, manifest.id, manifest.session)
-            if manifest.id in sealed and _stands(read_link(sealed[manifest.id]).seal, folder):
+            sealed = last_seal_of(metadata, dataset.name, manifest.id)
+            if sealed is not None and _stands(read_link(sealed).seal, folder):
                 continue
             seal = _sealed(lab, dataset, manifest, last, late=late or manifest.id not in known)
             last = publish_seal(metadata, seal)

@@ -102,5 +102,6 @@ def verification_document(found: Verified) -> dict[str, Any]:
         "seals": found.seals,
         "files": found.files,
         "size_bytes": found.size_bytes,
+        "notes": found.notes,
         "problems": [{"what": p.what, "path": p.path, "says": p.says} for p in found.problems],
     }

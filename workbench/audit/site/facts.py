@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from workbench.model.score import Thresholds
 
 KIND, SYMBOL = "findings.", "symbol:"
+OUTAGE: Final = "missing_session"
 _NAMED: Final = pl.element().struct.field("name")
 
 
@@ -62,8 +63,8 @@ class Facts:
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What happened when: another contract, a failed run, decisions."""
-        return (*self._contracts(), *self._failures(), *self._decisions())
+        """What happened when: another contract, a failed run, sessions that did not come, decisions."""
+        return (*self._contracts(), *self._failures(), *self._outages(), *self._decisions())
 
     def _contracts(self) -> list[Note]:
         known = self.sessions.drop_nulls("contract")
@@ -74,6 +75,15 @@ class Facts:
     def _failures(self) -> list[Note]:
         failed = self.sessions.filter(pl.col("outcome") == Outcome.FAILED.value)
         return [Note(session, "run failed", error or "") for session, error in failed.select("session", "error").rows()]
+
+    def _outages(self) -> list[Note]:
+        """Return the sessions at which more sessions were missing than at the one before: a vendor that did not deliver."""
+        missing = self.kinds.filter(pl.col("kind") == OUTAGE).select("session", pl.col("count").alias("missing"))
+        done = self.sessions.filter(pl.col("outcome") == Outcome.DONE.value)
+        told = done.join(missing, on="session", how="left").sort("session")
+        count = pl.col("missing").fill_null(0)
+        more = told.select("session", (count - count.shift(1)).alias("more")).filter(pl.col("more") > 0)
+        return [Note(day, "sessions missing", f"{int(new)} more than before") for day, new in more.rows()]
 
     def _decisions(self) -> list[Note]:
         by_day: dict[date, list[LedgerEntry]] = {}
