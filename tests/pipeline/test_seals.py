@@ -117,6 +117,34 @@ def test_every_run_is_sealed_in_one_chain(made: Lab) -> None:
     assert {p.relative_to(made.lake.root).as_posix() for p in (made.lake.root / "raw").rglob("*") if p.is_file()} < everything
 
 
+@pytest.mark.browser
+def test_reports_share_one_copy_of_plotly_and_draw(made: Lab, chromium: str) -> None:
+    from playwright.sync_api import sync_playwright
+
+    pages = sorted(made.lake.root.glob("metadata/runs/*/*/*/*/report.html"))
+    scripts = list(made.lake.root.glob("metadata/runs/plotly-*.min.js"))
+    assert (len(pages), len(scripts)) == (2, 1)
+    assert max(page.stat().st_size for page in pages) < 1_000_000
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(pages[0].as_uri())
+        for number in range(page.locator(".plot").count()):
+            page.locator(".plot").nth(number).scroll_into_view_if_needed()
+            page.locator(".plot").nth(number).locator(".main-svg").first.wait_for(timeout=10_000)
+        assert said == []
+        browser.close()
+
+
+def test_a_script_of_reports_that_was_altered_is_named(lab: Lab) -> None:
+    script = one(lab, "metadata/runs/plotly-*.min.js")
+    changed(script)
+    assert told(lab) == [("altered", script.relative_to(lab.lake.root).as_posix())]
+
+
 def changed(path: Path) -> None:
     """Change one byte in the middle of a file."""
     content = bytearray(path.read_bytes())
@@ -273,6 +301,18 @@ def test_a_seal_of_a_newer_project_or_a_torn_one_is_named_and_the_rest_is_looked
     said = told(lab)
     assert [what for what, path in said if "seals/mine" in path] == ["cannot be read", "cannot be read"]
     assert ("altered", report.relative_to(lab.lake.root).as_posix()) in said
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"session": "whenever"}, {"run": "../../elsewhere"}, {"number": "2"}, {"objects": {"a": 1}}, {"tables": {"/etc": 1}},
+     {"tables": {"processed/mine": "1"}}, {"files": None}, {"unheard_of": 1}],
+)  # fmt: skip
+def test_a_seal_that_says_nonsense_is_named(lab: Lab, change: dict[str, Any]) -> None:
+    path = chain(lab)[2]
+    path.chmod(0o644)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    assert ("cannot be read", path.relative_to(lab.lake.root).as_posix()) in told(lab)
 
 
 def test_a_clock_that_was_set_back_is_noted_and_no_problem(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

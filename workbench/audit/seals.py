@@ -11,10 +11,12 @@ import os
 import re
 import tempfile
 from dataclasses import asdict, dataclass
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from workbench.lake import TableRef
 from workbench.model.errors import BadInput, LakeBroken, Transient
 
 SCHEMA: Final = "workbench.seal/1"
@@ -151,10 +153,31 @@ def read_link(path: Path) -> Link:
     if schema != SCHEMA:
         raise LakeBroken(f"{path}: expected schema {SCHEMA!r}, found {schema!r}; a newer workbench may have written it")
     try:
-        seal = Seal(**document)
-    except TypeError as error:
+        seal = _checked(Seal(**document))
+    except (TypeError, ValueError, AttributeError, BadInput) as error:
         raise LakeBroken(f"{path}: the seal is damaged: {error}") from error
     return Link(path, seal, sha256(content).hexdigest())
+
+
+def _checked(seal: Seal) -> Seal:
+    """Return a seal whose values are what they must be; a text of unknown origin has made it.
+
+    Raises
+    ------
+    TypeError, ValueError, BadInput
+        One is not.
+    """
+    date.fromisoformat(seal.session)
+    if _NAME.fullmatch(f"{seal.number:08d}-{seal.run}-{'0' * _SHOWN}.json") is None:
+        raise ValueError(f"expected a run's id and a number, found {seal.run!r} and {seal.number!r}")
+    for named in (seal.files, seal.objects, seal.made_from):
+        if not all(isinstance(part, str) for pair in named.items() for part in pair):
+            raise TypeError("expected names and hashes")
+    for table, version in seal.tables.items():
+        TableRef.named(table)
+        if not isinstance(version, int):
+            raise TypeError(f"expected a version of {table}, found {version!r}")
+    return seal
 
 
 def head(metadata: Path, dataset: str) -> Link | None:

@@ -78,6 +78,7 @@ class _Look:
     lake: Lake
     found: Verified
     hashes: dict[Path, str | None] = field(default_factory=dict)
+    told: set[Problem] = field(default_factory=set)
 
     def hash_of(self, path: Path) -> str | None:
         """Return a file's hash; None where it is not there, or cannot be read."""
@@ -95,7 +96,8 @@ class _Look:
         """Add a problem, once."""
         named = path.relative_to(self.lake.root).as_posix() if path.is_relative_to(self.lake.root) else str(path)
         problem = Problem(what, named, says)
-        if problem not in self.found.problems:
+        if problem not in self.told:
+            self.told.add(problem)
             self.found.problems.append(problem)
 
     def compare(self, path: Path, expected: str, says: str) -> None:

@@ -77,13 +77,13 @@ def set_up(lab: Lab, manifest: RunManifest, scratch: Path, *, current_code: bool
         raise BadInput(f"run {manifest.id} executed no stage; there is nothing to replay")
     kernel = json.dumps(lab.settings.kernel)
     (scratch / SETTINGS_FILE).write_text(f'lake = "data"\ncontracts = "contracts"\nnotebooks = "notebooks"\nkernel = {kernel}\n')
-    _write(scratch / "contracts" / f"{manifest.dataset}.toml", _kept(lab, seal, CONTRACT))
+    _write(_inside(scratch, f"contracts/{manifest.dataset}.toml"), _kept(lab, seal, CONTRACT))
     for name in (name for name in seal.made_from if name.startswith(BESIDE)):
         _write(_inside(scratch, name.removeprefix(BESIDE)), _kept(lab, seal, name))
     notebooks = scratch / "notebooks" / "stages"
     for stage in stages:
         content = (lab.stages / f"{stage}.ipynb").read_bytes() if current_code else _kept(lab, seal, f"{NOTEBOOK}{stage}")
-        _write(notebooks / f"{stage}.ipynb", content)
+        _write(_inside(notebooks, f"{stage}.ipynb"), content)
     _fill(lab.lake, Lake(scratch / "data").create(), manifest)
     code = INSTALLED.parent
     if not current_code:
@@ -106,7 +106,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _inside(root: Path, name: str) -> Path:
-    """Return a path below a folder; a seal that was altered must not lead out of it.
+    """Return a path below a folder; a seal or a manifest that was altered must not lead out of it.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def _inside(root: Path, name: str) -> Path:
     """
     path = root / name
     if not path.resolve().is_relative_to(root.resolve()):
-        raise BadInput(f"{name[:80]!r}: expected a path inside the lab; the seal was altered")
+        raise BadInput(f"{name[:80]!r}: expected a path inside the lab; the seal or the manifest was altered")
     return path
 
 
