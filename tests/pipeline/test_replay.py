@@ -12,15 +12,20 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Say, say
+from tests.feeds import MINUTES, bars, write
 from tests.pipeline.test_differences import LAST, NAME, made
 from workbench.audit.seals import links, read_kept
+from workbench.ingest.feeds.opening import open_feed
 from workbench.lab import replays
-from workbench.lab.lab import Lab
+from workbench.lab.lab import Lab, open_lab
+from workbench.lab.layout import lay_out
+from workbench.lab.verifying import verified
 from workbench.lake import Zone
 from workbench.model.errors import BadInput
 from workbench.pipeline import replaying
 from workbench.pipeline.backfill import Notebooks, backfill
 from workbench.pipeline.replaying import differences, replay
+from workbench.pipeline.streaming import Ending, follow
 
 __all__ = ["made", "say"]
 pytestmark = pytest.mark.slow
@@ -135,3 +140,16 @@ def test_differences_name_their_place(made: Made) -> None:
     assert lines[0].startswith(f"score.findings[{other['findings'][0]['id']}].confidence: ")
     assert lines[1] == 'score.findings[new]: nothing then, {"id": "new", "kind": "stale"} now'
     assert manifest.session == LAST
+
+
+def test_a_session_that_came_through_a_feed_is_replayed(tmp_path: Path) -> None:
+    lay_out(tmp_path / "lab")
+    (tmp_path / "lab/contracts/minutes.toml").write_text(MINUTES)
+    lab = open_lab(tmp_path / "lab")
+    source = write(tmp_path / "feed.jsonl", [*bars(60), "no json"])
+    feed = open_feed(str(source), root=Path(), dataset="minutes")
+    done = follow(lab, lab["minutes"], feed, Ending(lambda: False, 0.0), judges=True)
+    (run,) = (run for run, _ in done.judged.values())
+    again = replay(lab, run)
+    assert again.is_same, again.differences
+    assert verified(lab, run).problems == []
