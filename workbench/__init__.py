@@ -6,7 +6,7 @@ Examples
 --------
 >>> import workbench as wb
 >>> sorted(name for name in dir(wb) if not name.startswith("_"))
-['Contract', 'Kind', 'WorkbenchError', 'check', 'compare', 'explore', 'open', 'record']
+['Contract', 'Kind', 'WorkbenchError', 'check', 'compare', 'explore', 'open', 'practice', 'record']
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.lab.check import check
     from workbench.lab.comparing import compare
     from workbench.lab.lab import open_lab as open  # noqa: A004 (wb.open mirrors what it does)
+    from workbench.lab.practice import practice
     from workbench.lab.records import record
     from workbench.model.contract import Contract
     from workbench.model.errors import WorkbenchError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Contract", "Kind", "WorkbenchError", "check", "compare", "explore", "open", "record"]
+__all__ = ["Contract", "Kind", "WorkbenchError", "check", "compare", "explore", "open", "practice", "record"]
 
 _WHERE = {
     "Contract": ("workbench.model.contract", "Contract"),
@@ -36,6 +37,7 @@ _WHERE = {
     "compare": ("workbench.lab.comparing", "compare"),
     "explore": ("workbench.widgets.explorer", "explore"),
     "open": ("workbench.lab.lab", "open_lab"),
+    "practice": ("workbench.lab.practice", "practice"),
     "record": ("workbench.lab.records", "record"),
 }
 

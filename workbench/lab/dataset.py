@@ -12,12 +12,14 @@ import polars as pl
 from workbench.lab.arrivals import Offer, moment_of_arrival, offers, receive
 from workbench.lab.decisions import Decisions
 from workbench.lab.displays import frame_html
+from workbench.lab.found_context import Surroundings
 from workbench.lab.gathering import Day, Gathering, as_day
 from workbench.lab.history import History, rebuild
 from workbench.lab.processing import transform
 from workbench.lab.quarantine import quarantined
 from workbench.lab.report import sampled
 from workbench.lab.results import Arrivals, Findings, Profile, Rows, RunReport, Scored, Transformation
+from workbench.lab.reviewing import Review
 from workbench.lab.run_report import write_run_report
 from workbench.lake import TableRef, receipts, scan, version_of
 from workbench.lake.run_history import read_runs
@@ -25,6 +27,8 @@ from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, SESSION, SYMBOL
 from workbench.quality.profile import column_profile, log_returns, missing_by_month, symbol_profile
 from workbench.transform.corporate_actions import adjusted_by_events, with_events
+from workbench.widgets.desk import Desk
+from workbench.widgets.review import ReviewView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -221,6 +225,21 @@ class Dataset(Gathering):
     def quarantined(self) -> pl.DataFrame:
         """Return the rows in quarantine, each with its reason and the vendor's own cells."""
         return quarantined(self.lake, self.name)
+
+    def review(self, *, by: str | None = None, now: datetime | None = None) -> ReviewView:
+        """Show what was found to somebody who decides about it; arguments as for :meth:`open_review`.
+
+        Returns
+        -------
+        ReviewView
+            A widget for JupyterLab; ``.desk.review`` is the review itself.
+        """
+        made = self.open_review(by=by, now=now)
+        return ReviewView(Desk(made, Surroundings(made)))
+
+    def open_review(self, *, by: str | None = None, now: datetime | None = None) -> Review:
+        """Open a review of what was found, for scripts; arguments as for :class:`workbench.lab.reviewing.Review`."""
+        return Review(self, by=by, now=now)
 
     @property
     def decisions(self) -> Decisions:

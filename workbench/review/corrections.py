@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from workbench.model.decisions import Action
+from workbench.model.decisions import DATA, TAKING, Action
 from workbench.model.names import CORRECTION, DECIDED, EVENT_AT, RAW_TEXT, REASON, RECEIPT, ROW, SESSION, SYMBOL
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from workbench.model.decisions import LedgerEntry
 
-TAKING: Final = (Action.TAKE_PROPOSED, Action.TAKE_REFERENCE, Action.TAKE_LAST)
 CORRECTED: Final = f"{DECIDED}:corrected"
 DISPLACED: Final = f"{DECIDED}:displaced"
 _WHEN: Final = "__when"
@@ -59,9 +58,22 @@ class Settled:
 
 
 def standing(entries: Iterable[LedgerEntry]) -> dict[str, LedgerEntry]:
-    """Return what is decided of each subject: the last line about it, unless that takes back."""
-    last = {entry.subject: entry for entry in entries}
-    return {subject: entry for subject, entry in last.items() if entry.action is not Action.WITHDRAW}
+    """Return what is decided of each subject: the last line about it that was not taken back.
+
+    Notes
+    -----
+    Whoever takes back takes back what they said: what somebody else had said before stands again. Where the data has changed,
+    all that was said of it is taken back.
+    """
+    said: dict[str, dict[str, LedgerEntry]] = {}
+    for entry in entries:
+        lines = said.setdefault(entry.subject, {})
+        lines.pop(entry.by, None)
+        if entry.action is not Action.WITHDRAW:
+            lines[entry.by] = entry
+        elif entry.by == DATA:
+            lines.clear()
+    return {subject: list(lines.values())[-1] for subject, lines in said.items() if lines}
 
 
 def settled(

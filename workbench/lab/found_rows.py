@@ -1,0 +1,110 @@
+"""The rows that findings are about, symbol by symbol, as they arrived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from workbench.calendars import calendar
+from workbench.model.names import EVENT_AT, REASON, SESSION, SYMBOL
+from workbench.review.proposals import ABSENT, WHEN
+from workbench.review.seen import seen
+from workbench.transform.frequency import step_minutes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from workbench.lab.snapshots import Snapshot
+    from workbench.model.contract import Contract
+    from workbench.model.decisions import LedgerEntry, Moment
+    from workbench.model.findings import Finding
+
+LEAST_CONFIDENCE: Final = 0.5
+"""A row that a finding of so much confidence calls wrong is no last good one."""
+KEPT: Final = 8
+"""How many symbols' rows are held at a time."""
+
+
+@dataclass(slots=True)
+class FoundRows:
+    """Rows of one symbol after another, sorted by ``when``: the session, or within a day the time."""
+
+    snap: Snapshot
+    findings: Sequence[Finding]
+    _held: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+    def of(self, symbol: str) -> pl.DataFrame:
+        """Return a symbol's rows, those in quarantine too, with ``when`` and ``quarantine_reason``."""
+        if symbol not in self._held:
+            while len(self._held) >= KEPT:
+                del self._held[next(iter(self._held))]
+            rows = self.snap.rows(pl.DataFrame({SYMBOL: [symbol]}, schema={SYMBOL: pl.String}))
+            self._held[symbol] = with_when(rows, self.snap.contract)
+        return self._held[symbol]
+
+    def good(self, finding: Finding) -> pl.DataFrame:
+        """Return a symbol's rows without those in quarantine, and those that other findings call wrong."""
+        rows = self.of(finding.symbol).filter(pl.col(REASON).is_null())
+        wrong = (
+            f for f in self.findings
+            if f.symbol == finding.symbol and f.id != finding.id and f.confidence >= LEAST_CONFIDENCE and f.fields
+            and f.rows < len(rows) / 2
+        )  # fmt: skip
+        spans = [pl.col(WHEN).is_between(pl.lit(f.start), pl.lit(f.end)) for f in wrong]
+        mine = pl.col(WHEN).is_between(pl.lit(finding.start), pl.lit(finding.end))
+        return rows.filter(mine | ~pl.any_horizontal(spans)) if spans else rows
+
+    def seen(self, spans: Mapping[str, tuple[str, Moment, Moment]]) -> dict[str, str]:
+        """Fingerprint what lies in some spans.
+
+        Parameters
+        ----------
+        spans : mapping
+            Name -> symbol, start, end.
+
+        Returns
+        -------
+        dict
+            Name -> fingerprint.
+        """
+        by_symbol: dict[str, list[str]] = {}
+        for name, (symbol, _, _) in spans.items():
+            by_symbol.setdefault(symbol, []).append(name)
+        told: dict[str, str] = {}
+        for symbol, names in by_symbol.items():
+            rows = self.of(symbol).drop_nulls(WHEN)
+            told |= zip(names, seen(rows, [spans[name][1:] for name in names], self.snap.fields), strict=True)
+        return told
+
+
+def span_of(thing: Finding | LedgerEntry) -> tuple[str, Moment, Moment] | None:
+    """Return where a finding, or what was decided of one, lies; None where that is not said."""
+    if thing.symbol is None or thing.start is None or thing.end is None:
+        return None
+    return thing.symbol, thing.start, thing.end
+
+
+def with_when(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    """Add ``when``, and sort by it."""
+    return rows.with_columns(pl.col(EVENT_AT if contract.is_intraday else SESSION).alias(WHEN)).sort(WHEN, nulls_last=True)
+
+
+def expected_rows(finding: Finding, contract: Contract) -> Iterable[Moment]:
+    """Return when there should have been rows that are missing: sessions of daily data, steps within a day."""
+    if finding.kind not in ABSENT:
+        return []
+    start, end = finding.start, finding.end
+    if isinstance(start, datetime) and isinstance(end, datetime):
+        step = step_minutes(contract.frequency)
+        count = int((end - start) / timedelta(minutes=step)) + 1 if step else 0
+        return [start + timedelta(minutes=number * (step or 0)) for number in range(count)]
+    if contract.frequency != "1d" or contract.calendar in (None, "learned"):
+        return [_day(start)] if start == end else []
+    return calendar(contract.calendar).sessions(_day(start), _day(end)).to_list()
+
+
+def _day(moment: Moment) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
