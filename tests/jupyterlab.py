@@ -63,7 +63,8 @@ ANSWERED = """async () => {
     await kernel.requestExecute({ code: '', silent: true, store_history: false }).done;
 }"""
 THEME = "async theme => { await window.jupyterapp.commands.execute('apputils:change-theme', { theme }); }"
-HEIGHT = "() => document.querySelector('.jp-WindowedPanel-inner, .jp-Notebook').scrollHeight"
+HEIGHT = "() => Math.max(...[...document.querySelectorAll('.jp-Notebook, .jp-WindowedPanel-outer')].map(e => e.scrollHeight))"
+TOP = "() => document.querySelectorAll('.jp-Notebook, .jp-WindowedPanel-outer').forEach(part => { part.scrollTop = 0; })"
 SHUT_DOWN = "async () => { await window.jupyterapp.serviceManager.sessions.shutdownAll(); }"
 
 
@@ -104,6 +105,7 @@ class Notebook:
         if whole:
             self.page.set_viewport_size({"width": SIZE[0], "height": min(int(self.page.evaluate(HEIGHT)) + 120, 16_000)})
             self.page.wait_for_timeout(500)
+            self.page.evaluate(TOP)
         path = ARTIFACTS / f"{name}.png"
         self.page.screenshot(path=path)
         if whole:
