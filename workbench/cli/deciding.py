@@ -135,7 +135,7 @@ def decide(
         chosen = [item for entry in made.entries(which) for item in entry.items]
     if not chosen:
         raise BadInput(f"{dataset}: no finding is chosen; workbench review list shows them")
-    ids = [item.finding.id for item in chosen]
+    ids = [item.id for item in chosen]
     if len(ids) > 1 and not yes:
         typer.echo(
             f"{dataset}: {len(ids)} findings; the score after decisions would go from {made.score_after:.2f} to "
@@ -166,7 +166,7 @@ def undo(
     from workbench.model.errors import BadInput
 
     made = open_lab(lab)[dataset].open_review(by=by)
-    chosen = [made.item(one).finding.id for one in finding] if finding else list(made.latest)
+    chosen = [made.item(one).id for one in finding] if finding else list(made.latest)
     if not chosen:
         raise BadInput(f"{dataset}: {made.by} has decided nothing that stands")
     taken = made.withdraw(chosen)

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     import polars as pl
 
+LINES = (
+    ("fewer", "findings fewer", SLATE),
+    ("spared", "refuted ones spared", GREEN),
+    ("missed", "confirmed ones missed", VERMILION),
+)
 NONE_YET = "Nobody has decided anything yet: there is nothing to learn from."
 
 
@@ -55,8 +60,7 @@ def what_if(thresholds: pl.DataFrame) -> go.Figure:
     figure.set_subplots(rows=len(kinds), cols=1, shared_xaxes=True, vertical_spacing=0.25 / len(kinds))
     for at, kind in enumerate(kinds, 1):
         mine = thresholds.filter(thresholds["kind"] == kind)
-        lines = (("fewer", "findings fewer", SLATE), ("spared", "refuted ones spared", GREEN), ("missed", "confirmed ones missed", VERMILION))
-        for column, label, colour in lines:
+        for column, label, colour in LINES:
             figure.add_scatter(
                 x=mine["threshold"].to_list(), y=mine[column].to_list(), name=label, row=at, col=1, showlegend=at == 1,
                 line={"color": colour, "width": 2, "shape": "hv", "dash": "dot" if column == "fewer" else "solid"},

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Final
 
-import plotly.graph_objects as go
 import polars as pl
 
 from workbench.figures.context import around
@@ -18,6 +18,8 @@ from workbench.model.names import EVENT_AT, PRICES, SESSION, Kind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import plotly.graph_objects as go
+
     from workbench.model.decisions import Cell
     from workbench.model.findings import Finding, Moment
 
@@ -28,6 +30,7 @@ WIDTHS: Final[dict[str, timedelta | None]] = {
 """How far before and behind a finding one sees; None: some rows."""
 MOST_SESSIONS: Final = 30
 MOST_EVENTS: Final = 40
+FAR_APART: Final = 8
 GHOST: Final = "would be"
 
 
@@ -76,7 +79,8 @@ def review_figure(
     Returns
     -------
     Figure
-        Prices with the cells marked, other sources as a dotted line, what would be there as a ghost, events as flags.
+        Prices with the cells marked, on a logarithmic axis where they are far apart; other sources as a dotted line, what would
+        be there as a ghost, events as flags.
     """
     plainly = [finding] if not cells else [replace(finding, proposed=None)]
     figure = prices(rows, kind=kind, symbol=finding.symbol, findings=plainly, frequency=frequency, axes=axes)
@@ -88,23 +92,25 @@ def review_figure(
         _draw_ghost(figure, finding, [cell for cell in cells if first <= cell.at <= last], kind, axes)  # type: ignore[operator]
         _draw_events(figure, rows, axes, intraday=intraday)
     figure.update_layout(
-        height=HEIGHT, margin={"t": 34, "b": 4, "l": 8, "r": 8}, title=None, showlegend=True, uirevision=finding.id,
-        legend={"y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        height=HEIGHT, margin={"t": 30, "b": 4, "l": 8, "r": 8}, title={"text": ""}, showlegend=True,
+        xaxis={"title": {"text": ""}}, legend={"y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )  # fmt: skip
+    ticks = _far_apart(rows, kind)
+    if ticks:
+        figure.update_layout(yaxis={"type": "log", "tickmode": "array", "tickvals": ticks, "ticktext": [f"{t:g}" for t in ticks]})
     return figure
 
 
-def live(figure: go.Figure) -> go.FigureWidget:
-    """Return a figure that can be drawn anew in a running notebook."""
-    return go.FigureWidget(figure)
-
-
-def redraw(widget: go.FigureWidget, figure: go.Figure) -> None:
-    """Show another figure in the place of the one that is there."""
-    with widget.batch_update():
-        widget.data = ()
-        widget.add_traces(list(figure.data))
-        widget.layout = figure.layout
+def _far_apart(rows: pl.DataFrame, kind: Kind) -> list[float]:
+    """Return ticks for a logarithmic axis if prices lie so far apart that the usual ones would be a flat line."""
+    there = [rows[name].cast(pl.Float64).drop_nulls() for name in PRICES[kind] if name in rows.columns]
+    known = pl.concat(there) if there else pl.Series(dtype=pl.Float64)
+    low, high = known.min(), known.max()
+    if not isinstance(low, float) or not isinstance(high, float) or low <= 0 or high <= FAR_APART * low:
+        return []
+    decades = range(floor(log10(low)), ceil(log10(high)) + 1)
+    steps = (1, 2, 5) if len(decades) < 4 else (1,)
+    return [step * 10.0**decade for decade in decades for step in steps if low / 2 <= step * 10.0**decade <= high * 2]
 
 
 def _draw_other(

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from workbench.lab.displays import table, titled
+from workbench.lab.learned import Learned
 from workbench.lab.quarantine import ID, quarantined
 from workbench.lab.review_json import ledger_frame, line_document
 from workbench.lab.settling import Settlement, bring_in_line, settle
@@ -15,6 +16,7 @@ from workbench.model.decisions import NOBODY, Action, LedgerEntry
 from workbench.model.errors import BadInput
 from workbench.model.names import DECIDED, EVENT_AT, REASON, REJECTED, SESSION, SYMBOL
 from workbench.review.corrections import standing
+from workbench.review.learning import learn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,6 +108,12 @@ class Decisions:
             entries.append(LedgerEntry(datetime.now(UTC), by, action, reason, subject, *where))
         append_entries(self.dataset.lake, name, entries)
         self.apply()
+
+    def learned(self, *, now: datetime | None = None) -> Learned:
+        """Return what persons' decisions teach about the findings there are; ``now`` as for :meth:`settle`."""
+        judgement = self.dataset.judge(now=now)
+        lessons = learn(judgement.findings, standing(self.entries).values())
+        return Learned(lessons, judgement.score, self.dataset.contract.title or self.dataset.name)
 
     def to_json(self) -> dict[str, Any]:
         """Return every line of the ledger as JSON values."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import plotly.graph_objects as go
 
+    from workbench.figures.buckets import Window
     from workbench.lab.reviewing import Review
     from workbench.model.decisions import Cell, Moment
     from workbench.model.findings import Finding
@@ -41,13 +42,13 @@ class Surroundings:
     _files: dict[str, tuple[Origin, ...]] = field(default_factory=dict)
     _receipts: dict[str, Receipt] = field(default_factory=dict)
 
-    def figure(self, finding: Finding, width: str, cells: Sequence[Cell] = ()) -> go.Figure:
+    def figure(self, finding: Finding, width: str, cells: Sequence[Cell] = (), window: Window | None = None) -> go.Figure:
         """Draw a finding; see :func:`workbench.figures.review.review_figure`."""
         contract = self.review.dataset.contract
         rows = view(self.review.rows.of(finding.symbol), finding, width)
         return review_figure(
             rows, finding, kind=contract.kind, frequency=contract.frequency, other=self._said_elsewhere(finding, rows),
-            axes=Axes(timezone=clock_of(contract), currency=contract.currency), cells=cells,
+            axes=Axes(timezone=clock_of(contract), currency=contract.currency, window=window), cells=cells,
         )  # fmt: skip
 
     def values(self, finding: Finding) -> list[dict[str, object]]:

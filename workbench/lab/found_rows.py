@@ -35,6 +35,7 @@ class FoundRows:
     snap: Snapshot
     findings: Sequence[Finding]
     _held: dict[str, pl.DataFrame] = field(default_factory=dict)
+    _last: tuple[Finding, pl.DataFrame] | None = None
 
     def of(self, symbol: str) -> pl.DataFrame:
         """Return a symbol's rows, those in quarantine too, with ``when`` and ``quarantine_reason``."""
@@ -47,6 +48,11 @@ class FoundRows:
 
     def good(self, finding: Finding) -> pl.DataFrame:
         """Return a symbol's rows without those in quarantine, and those that other findings call wrong."""
+        if self._last is None or self._last[0] is not finding:
+            self._last = finding, self._without_wrong(finding)
+        return self._last[1]
+
+    def _without_wrong(self, finding: Finding) -> pl.DataFrame:
         rows = self.of(finding.symbol).filter(pl.col(REASON).is_null())
         wrong = (
             f for f in self.findings

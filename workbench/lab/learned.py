@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from workbench.figures.learning import precision, tolerances, what_if
-from workbench.lab.displays import figure_named, frame_html
+from workbench.lab.displays import frame_html
 from workbench.lab.documents import plain
+from workbench.lab.drawing import figure_named
 from workbench.model.checks import Verdict
 from workbench.quality.costs import with_tolerance
 

@@ -14,12 +14,11 @@ from workbench.figures.profile import coverage, missing_map, returns_histogram
 from workbench.figures.score import dimensions, loss_map, waterfall
 from workbench.lab.displays import findings_html, frame_html, score_html, table, titled
 from workbench.lab.documents import finding_document, plain, quality_record, score_document
-from workbench.model.errors import BadInput, did_you_mean
+from workbench.lab.drawing import figure_named
 from workbench.model.score import score_text
 from workbench.quality.attribution import BYS, By, attribution
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -132,7 +131,7 @@ class Scored:
 
     def figure(self, which: str = "waterfall") -> go.Figure:
         """Draw the way down from 100 (``waterfall``), ``dimensions``, or ``losses`` by symbol and session."""
-        return _drawn(which, {"waterfall": waterfall, "dimensions": dimensions, "losses": loss_map}, self.score)
+        return figure_named(which, {"waterfall": waterfall, "dimensions": dimensions, "losses": loss_map}, self.score)
 
     def _repr_html_(self) -> str:
         return score_html(self.score, self.title)
@@ -213,7 +212,7 @@ class Profile:
         """Draw ``columns``, ``coverage``, ``missing`` (sessions by month), or ``returns``."""
         frames = {"columns": self.columns, "coverage": self.symbols, "missing": self.missing, "returns": self.returns}
         draw = {"columns": columns_figure, "coverage": coverage, "missing": missing_map, "returns": returns_histogram}
-        return _drawn(which, draw, frames.get(which))
+        return figure_named(which, draw, frames.get(which))
 
     def _repr_html_(self) -> str:
         return frame_html(self.title, self.columns) + frame_html("By symbol", self.symbols)
@@ -307,9 +306,3 @@ def losses(score: Score, most: int = 200) -> dict[str, list[dict[str, Any]]]:
         shares = list(attribution(score, by).items())[:most]
         found[by] = [{"name": plain(key), "points": float(p), "share": float(p / total)} for key, p in shares]
     return found
-
-
-def _drawn(which: str, ways: Mapping[str, Callable[[Any], go.Figure]], data: object) -> go.Figure:
-    if which not in ways:
-        raise BadInput(f"no figure '{which}'; expected one of {', '.join(ways)}{did_you_mean(which, ways)}")
-    return ways[which](data)

@@ -34,7 +34,7 @@ def entry_document(entry: Entry, contract: Contract) -> dict[str, Any]:
         "points": entry.points,
         "state": entry.state.value,
         "summary": None if entry.incident is None else entry.incident.summary,
-        "findings": [finding.id for finding in entry.findings],
+        "findings": [item.id for item in entry.items],
         "symbols": list(entry.symbols),
     }
 

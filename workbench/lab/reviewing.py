@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -16,9 +15,9 @@ from workbench.lake.decisions import append_entries, ledger_table, read_entries
 from workbench.model.decisions import DATA, NOBODY, TAKING, Action, LedgerEntry
 from workbench.model.errors import BadInput
 from workbench.model.names import RECEIPT, SYMBOL
-from workbench.quality.costs import Costs, costs_of
+from workbench.quality.costs import costs_of
 from workbench.review.corrections import standing
-from workbench.review.effects import score_after
+from workbench.review.effects import Tally
 from workbench.review.policies import decide
 from workbench.review.proposals import ABSENT, WHEN, cells_for
 from workbench.review.queue import Entry, Item, Progress, Standing, Which, progress, queue
@@ -82,21 +81,18 @@ class Review:
             raise BadInput(f"{dataset.name}: '{self.by}' is nobody's name; say who decides")
         self.snap, self.judgement = dataset.judged(now=now)
         self.rows = FoundRows(self.snap, self.judgement.findings)
-        self._rules = {f.id: decide(f, dataset.contract) for f in self.judgement.findings}
-        self._sources = _sources_of(dataset, self.rows, self.judgement.findings)
+        self._findings = {finding.id: finding for finding in self.judgement.findings}
+        self._rules = {one: decide(finding, dataset.contract) for one, finding in self._findings.items()}
+        self._sources = _sources_of(dataset, self.rows, self._findings)
+        self._costs = costs_of(self._findings, self.judgement.score, self.judgement.ledger.faults)
+        self._tally = Tally(self._costs)
         self._ledger = _Lines()
         self._items: dict[str, Item] = {}
+        self._chosen: dict[Which, list[str]] = {}
         self._done: list[list[LedgerEntry]] = []
         self.refresh()
-        self._order = [
-            (tuple(finding.id for finding in entry.findings), entry.incident)
-            for entry in queue(self._items.values(), self.judgement.incidents)
-        ]
-
-    @cached_property
-    def costs(self) -> Costs:
-        """What each finding costs."""
-        return costs_of(self.judgement.findings, self.judgement.score, self.judgement.ledger.faults)
+        entries = queue(self._items.values(), self.judgement.incidents)
+        self._order = [(tuple(item.id for item in entry.items), entry.incident) for entry in entries]
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -128,7 +124,11 @@ class Review:
 
     def progress(self, which: Which = EVERYTHING) -> Progress:
         """Say how many are decided, and what those that are not cost."""
-        return progress(item for item in self._items.values() if which.wants(item))
+        if which.states:
+            return progress(item for item in self._items.values() if which.wants(item))
+        if which not in self._chosen:  # what does not go by state stays as it is
+            self._chosen[which] = [one for one, item in self._items.items() if which.wants(item)]
+        return progress(self._items[one] for one in self._chosen[which])
 
     @property
     def score(self) -> float:
@@ -137,12 +137,12 @@ class Review:
 
     @property
     def score_after(self) -> float:
-        """The score after all decisions that stand; see :func:`workbench.review.effects.score_after`."""
-        return score_after(self.costs, self.items)
+        """The score after all decisions that stand; see :class:`workbench.review.effects.Tally`."""
+        return self._tally.score
 
     def becomes(self, findings: Iterable[str], action: Action) -> float:
         """Return the score after decisions if these were decided so."""
-        return score_after(self.costs, self.items, also=[self._items[one] for one in findings], action=action)
+        return self._tally.if_decided((self._items[one] for one in findings), action)
 
     def refresh(self) -> None:
         """Read what others have decided in the meantime."""
@@ -150,7 +150,7 @@ class Review:
         version = version_of(lake, ledger_table(name))
         if version != self._ledger.version or not self._items:
             self._ledger = _Lines(version, list(read_entries(lake, name)))
-            self._place(self.judgement.findings)
+            self._place(self._findings)
 
     def cells(self, finding: str, action: Action, given: Mapping[str, float] | None = None) -> tuple[Cell, ...]:
         """Return what an action would put where; nothing where it cannot be done."""
@@ -253,7 +253,7 @@ class Review:
         if version == (0 if self._ledger.version is None else self._ledger.version + 1):  # nobody else wrote in between
             self._ledger.lines += lines
             self._ledger.version = version
-            self._place(self._items[line.subject].finding for line in lines)
+            self._place(line.subject for line in lines)
         else:
             self.refresh()
 
@@ -264,18 +264,20 @@ class Review:
         if said.action in TAKING and not cells:
             raise BadInput(f"{self.dataset.name}: {about.kind} of {about.symbol or 'no symbol'}: {_cannot(said.action, about)}")
         return replace(
-            said, subject=about.id, kind=about.kind, symbol=about.symbol, start=about.start, end=about.end, cells=cells,
+            said, subject=finding, kind=about.kind, symbol=about.symbol, start=about.start, end=about.end, cells=cells,
             fields=about.fields, observed=about.observed, confidence=about.confidence, seen=seen,
         )  # fmt: skip
 
-    def _place(self, findings: Iterable[Finding]) -> None:
+    def _place(self, findings: Iterable[str]) -> None:
         """Say of findings how far they have come."""
         stand = Standing(standing(self._ledger.lines), _stood_before(self._ledger.lines))
-        for finding in findings:
-            state, entry = stand.of(finding, self._rules[finding.id])
-            self._items[finding.id] = Item(
-                finding, self.costs.points[finding.id], state, entry, self._sources.get(finding.id, "")
-            )
+        for one in findings:
+            finding = self._findings[one]
+            state, entry = stand.of(one, finding, self._rules[one])
+            if one in self._items:
+                self._tally.add(self._items[one], times=-1)
+            self._items[one] = Item(one, finding, self._costs.points[one], state, entry, self._sources.get(one, ""))
+            self._tally.add(self._items[one])
 
     def _elsewhere(self, finding: Finding) -> list[pl.DataFrame]:
         """Return what other sources say of a symbol: of rows that are there on the data's scale, else as they have it."""
@@ -297,6 +299,8 @@ def _taken_back(line: LedgerEntry, now: datetime) -> LedgerEntry:
 
 def _cannot(action: Action, finding: Finding) -> str:
     """Say why nothing can be put in the place of what was observed."""
+    if finding.kind in ABSENT and action in (Action.TAKE_PROPOSED, Action.TAKE_GIVEN):
+        return "no row is there; take_last makes one of the last price, take_reference of what another source has"
     if action is Action.TAKE_PROPOSED:
         return "no value is proposed; type one in, or put the rows into quarantine"
     if action is Action.TAKE_REFERENCE:
@@ -319,18 +323,16 @@ def _stood_before(lines: Iterable[LedgerEntry]) -> dict[str, LedgerEntry]:
     return {subject: line for subject, line in gone.items() if line.action is not Action.WITHDRAW}
 
 
-def _sources_of(dataset: Dataset, rows: FoundRows, findings: Sequence[Finding]) -> dict[str, str]:
+def _sources_of(dataset: Dataset, rows: FoundRows, findings: Mapping[str, Finding]) -> dict[str, str]:
     """Return finding's id -> whose rows it is about."""
     came = {receipt.id: receipt.source for receipt in receipts(dataset.lake, dataset.name)}
     if len(set(came.values())) < 2:
-        return dict.fromkeys((finding.id for finding in findings), next(iter(came.values()), ""))
+        return dict.fromkeys(findings, next(iter(came.values()), ""))
     told: dict[str, str] = {}
-    for symbol in dict.fromkeys(finding.symbol for finding in findings):
-        mine = [finding for finding in findings if finding.symbol == symbol]
+    for symbol in dict.fromkeys(finding.symbol for finding in findings.values()):
+        mine = {one: finding.end for one, finding in findings.items() if finding.symbol == symbol}
         there = rows.of(symbol).drop_nulls(WHEN)
-        ends = pl.Series([finding.end for finding in mine]).cast(there.schema[WHEN])
-        at = there[WHEN].search_sorted(ends, side="right")
-        for finding, place in zip(mine, at.to_list() if isinstance(at, pl.Series) else [at], strict=True):
-            if place:
-                told[finding.id] = came.get(there[RECEIPT][place - 1] or "", "")
+        ends = pl.DataFrame({WHEN: list(mine.values())}).cast({WHEN: there.schema[WHEN]})
+        last = ends.with_row_index("place").sort(WHEN).join_asof(there.select(WHEN, RECEIPT), on=WHEN).sort("place")
+        told |= {one: came.get(receipt or "", "") for one, receipt in zip(mine, last[RECEIPT], strict=True)}
     return told

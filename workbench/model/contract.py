@@ -95,11 +95,12 @@ def _known_kind(name: str) -> str:
 
 
 class FindingPolicy(_Part):
-    """What is decided about findings of a kind (``*``: of any), from a confidence on, without a person."""
+    """What is decided about findings of a kind (``*``: of any) without a person, from a confidence on, and below another."""
 
     kind: Annotated[str, AfterValidator(_known_kind)]
     action: Literal[Action.REVIEW, Action.QUARANTINE, Action.TAKE_PROPOSED, Action.TAKE_REFERENCE, Action.TAKE_LAST, Action.KEEP]
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.95
+    below_confidence: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class Policies(_Part):

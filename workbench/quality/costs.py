@@ -13,7 +13,7 @@ from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.accuracy import BOUNDS, PATTERN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping
 
     from workbench.model.findings import Finding, Moment
     from workbench.model.score import Score, ScoredCheck
@@ -40,22 +40,22 @@ class Costs:
     Attributes
     ----------
     claims
-        ``finding, check, failures`` (Float64): of a failure that several findings tell of, each has its part.
+        Finding's id -> check -> failures that are its own; of a failure that several findings tell of, each has its part.
     points
         Finding's id -> points of the score, in [0, 100]; a saturated loss is shared in proportion to failures.
     """
 
     score: Score
-    claims: pl.DataFrame
+    claims: dict[str, dict[str, float]]
     points: dict[str, float]
 
-    def without(self, findings: Iterable[str], *, missing: int = 0) -> float:
+    def without(self, gone: Mapping[str, float], *, missing: int = 0) -> float:
         """Return the score as it would be if some failures were none.
 
         Parameters
         ----------
-        findings : iterable of str
-            Ids of those whose failures do not count.
+        gone : mapping
+            Check -> failures that do not count.
         missing : int
             How many rows would be missing instead.
 
@@ -63,28 +63,30 @@ class Costs:
         -----
         ``100 - sum(worth * min(1, failures left / total / tolerance))`` over all checks.
         """
-        chosen = self.claims.filter(pl.col("finding").is_in(list(findings)))
-        gone: dict[str, float] = dict(chosen.group_by("check").agg(pl.col("failures").sum()).iter_rows())
         if self.score.reason:
             return float(self.score.value)
         lost = sum(_lost(check, gone.get(check.result.name, 0.0), missing) for check in self.score.checks)
         return round(100 - lost, 9)
 
 
-def costs_of(findings: Sequence[Finding], score: Score, faults: pl.DataFrame) -> Costs:
+def costs_of(findings: Mapping[str, Finding], score: Score, faults: pl.DataFrame) -> Costs:
     """Share every check's failures among the findings that tell of them.
 
     Parameters
     ----------
-    findings : sequence of Finding
+    findings : mapping
+        Id -> finding.
     score : Score
     faults : DataFrame
         As ``FAULTS``: what detectors counted, by the id of what was found.
     """
-    ids = [finding.id for finding in findings]
+    ids = list(findings)
     own = faults.filter(pl.col("finding").is_in(ids))
     spans = pl.DataFrame(
-        [(f.id, check, f.symbol, _day(f.start), _day(f.end)) for f in findings for check in CHECKS_OF.get(f.kind, ())],
+        [
+            (one, check, f.symbol, _day(f.start), _day(f.end))
+            for one, f in findings.items() for check in CHECKS_OF.get(f.kind, ())
+        ],
         schema=_SPANS, orient="row",
     )  # fmt: skip
     dear = [check for check in score.checks if check.result.verdict is Verdict.FAIL]
@@ -96,7 +98,10 @@ def costs_of(findings: Sequence[Finding], score: Score, faults: pl.DataFrame) ->
     )  # fmt: skip
     priced = claims.join(worth, on="check").group_by("finding").agg((pl.col("failures") * pl.col("each")).sum())
     points = dict.fromkeys(ids, 0.0) | dict(priced.iter_rows())
-    return Costs(score, claims, points)
+    by_finding: dict[str, dict[str, float]] = {finding: {} for finding in ids}
+    for finding, check, failures in claims.iter_rows():
+        by_finding[finding][check] = failures
+    return Costs(score, by_finding, points)
 
 
 def _claims(check: ScoredCheck, own: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:

@@ -44,7 +44,7 @@ class Lessons:
     thresholds: pl.DataFrame
 
     def proposals(self) -> list[str]:
-        """Return changes to the contract, as TOML: kinds that need not be asked about below a confidence, none confirmed there."""
+        """Return changes to the contract, as TOML: confidences below which a kind need not be asked about, as none was right."""
         made = []
         enough = self.kinds.filter(pl.col("judged") >= LEAST_JUDGED)["kind"].to_list()
         for kind in enough:

@@ -42,6 +42,8 @@ class Item:
 
     Attributes
     ----------
+    id
+        The finding's.
     points
         Of the score, in [0, 100].
     entry
@@ -50,6 +52,7 @@ class Item:
         Whose rows they are; empty where that is not known.
     """
 
+    id: str
     finding: Finding
     points: float
     state: State
@@ -167,16 +170,16 @@ class Standing:
                 near[entry.kind, entry.symbol].append(entry)
         self._near = {key: sorted(lines, key=lambda line: str(line.start)) for key, lines in near.items()}
 
-    def of(self, finding: Finding, rule: Decision) -> tuple[State, LedgerEntry | None]:
-        """Return how far a finding has come; ``rule`` is what the contract says of it."""
-        line = self.decided.get(finding.id)
+    def of(self, subject: str, finding: Finding, rule: Decision) -> tuple[State, LedgerEntry | None]:
+        """Return how far a finding has come; ``subject`` is its id, ``rule`` what the contract says of it."""
+        line = self.decided.get(subject)
         if line is not None and line.action is Action.LATER:
             return State.LATER, line
         if line is not None and line.is_by_person:
             return State.DECIDED, line
         if line is not None or rule.action is not Action.REVIEW:
             return State.POLICY, line
-        once = self.before.get(finding.id) or self._overlapping(finding)
+        once = self.before.get(subject) or self._overlapping(finding)
         return (State.WAITING, None) if once is None else (State.CHANGED, once)
 
     def _overlapping(self, finding: Finding) -> LedgerEntry | None:
@@ -205,7 +208,7 @@ def queue(items: Iterable[Item], incidents: Sequence[Incident]) -> tuple[Entry, 
     known = {incident.id: incident for incident in incidents}
     groups: dict[str, list[Item]] = {}
     for item in sorted(items, key=lambda item: _rank(item.points, item.finding)):
-        groups.setdefault(item.finding.incident or item.finding.id, []).append(item)
+        groups.setdefault(item.finding.incident or item.id, []).append(item)
     entries = [Entry(tuple(group), known.get(key)) for key, group in groups.items()]
     return tuple(sorted(entries, key=lambda entry: _rank(entry.points, entry.worst)))
 

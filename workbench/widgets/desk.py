@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import plotly.graph_objects as go
 
+    from workbench.figures.buckets import Window
     from workbench.lab.found_context import Surroundings
     from workbench.lab.reviewing import Review
     from workbench.model.decisions import Cell
@@ -125,16 +126,16 @@ class Desk:
         if self.item is None or self.entry is None:
             return []
         if self.scope is Scope.ALL:
-            return [item.finding.id for entry in self.entries for item in entry.items]
+            return [item.id for entry in self.entries for item in entry.items]
         items = self.entry.items if self.scope is Scope.INCIDENT else (self.item,)
-        return [item.finding.id for item in items]
+        return [item.id for item in items]
 
     @property
     def cells(self) -> tuple[Cell, ...]:
         """What a correction would put where, for the finding in front; nothing where it cannot be done."""
         if self.item is None:
             return ()
-        return self.review.cells(self.item.finding.id, self.takes, self.given)
+        return self.review.cells(self.item.id, self.takes, self.given)
 
     @property
     def given(self) -> Mapping[str, float] | None:
@@ -152,11 +153,10 @@ class Desk:
                 return None
         return given
 
-    @property
-    def figure(self) -> go.Figure:
-        """The finding in front, in its context, with what a correction would put there."""
+    def figure(self, window: Window | None = None) -> go.Figure:
+        """Draw the finding in front in its context, with what a correction would put there; ``window`` is what is looked at."""
         assert self.item is not None  # noqa: S101 (asked for only while there is one)
-        return self.around.figure(self.item.finding, self.width, self.cells)
+        return self.around.figure(self.item.finding, self.width, self.cells, window)
 
     def previews(self) -> dict[Choice, float]:
         """Return the score after decisions for each choice."""
@@ -220,7 +220,7 @@ class Desk:
         self.message, self.note, self.pending, self.scope = " ".join(told), "", "", Scope.ONE
         before = self.item
         self._read()
-        if before is not None and any(item.finding.id == before.finding.id for entry in self.entries for item in entry.items):
+        if before is not None and any(item.id == before.finding.id for entry in self.entries for item in entry.items):
             self.at = min(self.at + 1, max(len(self.entries) - 1, 0))
         self._arrive()
 
@@ -258,7 +258,7 @@ class Desk:
     def _find(self, finding: str) -> None:
         for place, entry in enumerate(self.entries):
             for member, item in enumerate(entry.items):
-                if item.finding.id == finding:
+                if item.id == finding:
                     self.at, self.member = place, member
                     return
 
@@ -266,5 +266,5 @@ class Desk:
         """Choose what a correction takes: the first of what can be had."""
         self.typed = ""
         if self.item is not None:
-            ways = (way for way in TAKING if way is not Action.TAKE_GIVEN and self.review.cells(self.item.finding.id, way))
+            ways = (way for way in TAKING if way is not Action.TAKE_GIVEN and self.review.cells(self.item.id, way))
             self.takes = next(ways, Action.TAKE_GIVEN)

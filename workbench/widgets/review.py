@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from workbench.figures.review import live, redraw
+from workbench.figures.live import LiveFigure
 from workbench.model.decisions import TAKING, Action
 from workbench.model.findings import Severity
 from workbench.review.queue import State
@@ -33,7 +33,7 @@ TAKEN: Final = {
     Action.TAKE_GIVEN: "typed in",
 }  # fmt: skip
 STATES: Final = {"open": OPEN, **{state.value: (state,) for state in State}, EVERY: ()}
-TEXTS: Final = ("progress", "header", "what", "values", "sent", "previews", "message")
+TEXTS: Final = ("progress", "place", "header", "what", "values", "sent", "previews", "message")
 KEYS: Final = (*MOVES, *MEMBERS, *"1234", SCOPE, UNDO, APPLY, *(choice.value for choice in Choice))
 
 
@@ -56,11 +56,9 @@ class ReviewView:
         self.desk = desk
         self._is_drawing = False
         self.listing = listing(list(KEYS)).add_class("wb-queue")
-        self._chart = live(desk.figure) if desk.item else None
-        self._canvas = ipywidgets.VBox([self._chart] if self._chart else [])
-        self._texts = {
-            name: ipywidgets.HTML() for name in ("progress", "header", "what", "values", "sent", "previews", "message")
-        }
+        self._chart: LiveFigure | None = None
+        self._canvas = ipywidgets.VBox().add_class("wb-canvas")
+        self._texts = {name: ipywidgets.HTML() for name in TEXTS}
         self._texts["message"].add_class("wb-message")
         self._inputs = self._make_inputs()
         self.widget = ipywidgets.HBox([self._side(), self._main()]).add_class("wb-review")
@@ -86,13 +84,13 @@ class ReviewView:
             "severity": _menu([severity.value for severity in Severity], "at least", narrow),
             "state": _menu(list(STATES), "state", narrow),
             "source": _menu([EVERY, *sources], "source", narrow),
-            "span": ipywidgets.Text(placeholder="2012-03 .. 2012-04", layout=narrow, continuous_update=False, tooltip="days"),
+            "span": ipywidgets.Text(placeholder="days: 2012-03", layout=narrow, continuous_update=False, tooltip="days"),
             "width": ipywidgets.ToggleButtons(options=[f"{name} [{at}]" for at, name in enumerate(WIDTHS, 1)]),
-            "takes": ipywidgets.Dropdown(options=[(words, action) for action, words in TAKEN.items()], layout={"width": "150px"}),
-            "typed": ipywidgets.Text(placeholder="close=12.5 or factor=100", layout={"width": "160px"}, continuous_update=False),
-            "reason": ipywidgets.Dropdown(options=[("the usual reason", ""), *_reasons()], layout={"width": "190px"}),
-            "note": ipywidgets.Text(placeholder="a note, if there is more to say", layout={"flex": "1 1 120px", "width": "auto"}),
-            "scope": ipywidgets.Dropdown(options=[(scope.value, scope) for scope in Scope], layout={"width": "190px"}),
+            "takes": ipywidgets.Dropdown(options=[(words, action) for action, words in TAKEN.items()], layout={"width": "136px"}),
+            "typed": ipywidgets.Text(placeholder="close=12.5", layout={"width": "110px"}, continuous_update=False),
+            "reason": ipywidgets.Dropdown(options=[("the usual reason", ""), *_reasons()], layout={"width": "156px"}),
+            "note": ipywidgets.Text(placeholder="a note", layout={"flex": "1 1 100px", "width": "auto"}),
+            "scope": ipywidgets.Dropdown(options=[(scope.value, scope) for scope in Scope], layout={"width": "156px"}),
         }
         for name in ("kind", "symbol", "severity", "state", "source", "span"):
             made[name].observe(lambda _: self._filter(), names="value")
@@ -106,7 +104,7 @@ class ReviewView:
 
         pairs = (("kind", "symbol"), ("state", "severity"), ("source", "span"))
         filters = [ipywidgets.HBox([self._inputs[name] for name in pair]) for pair in pairs]
-        return ipywidgets.VBox([self._texts["progress"], *filters, self.listing]).add_class("wb-side")
+        return ipywidgets.VBox([self._texts["progress"], *filters, self.listing, self._texts["place"]]).add_class("wb-side")
 
     def _main(self) -> Any:
         import ipywidgets
@@ -136,7 +134,7 @@ class ReviewView:
 
     def _pick(self, finding: str) -> None:
         first = self.desk.first_of_page
-        place = next((at for at, entry in enumerate(self.desk.page) if entry.worst.id == finding), None)
+        place = next((at for at, entry in enumerate(self.desk.page) if entry.items[0].id == finding), None)
         if place is not None:
             self.desk.show(first + place)
             self._draw()
@@ -193,7 +191,8 @@ class ReviewView:
         desk, review = self.desk, self.desk.review
         self._texts["progress"].value = html.progress(desk.progress, review.score, review.score_after)
         self.listing.rows = [html.entry_row(entry) for entry in desk.page]
-        self.listing.selected = desk.entry.worst.id if desk.entry else ""
+        self._texts["place"].value = html.place(desk.first_of_page, len(desk.page), len(desk.entries))
+        self.listing.selected = desk.entry.items[0].id if desk.entry else ""
 
     def _draw_nothing(self) -> None:
         for name in ("header", "what", "values", "sent", "previews"):
@@ -219,13 +218,12 @@ class ReviewView:
         self._inputs["width"].index = WIDTHS.index(desk.width)
 
     def _draw_chart(self) -> None:
-        figure = self.desk.figure
         if self._chart is None:
-            self._chart = live(figure)
+            self._chart = LiveFigure(self.desk.figure)
         else:
-            redraw(self._chart, figure)
+            self._chart.redraw()
         if not self._canvas.children:
-            self._canvas.children = (self._chart,)
+            self._canvas.children = (self._chart.widget,)
 
 
 def _menu(options: Sequence[str], tip: str, layout: dict[str, str]) -> Any:

@@ -75,7 +75,7 @@ def progress(far: Progress, score: float, after: float) -> str:
     return (
         f"<div class='wb-progress' role='img' aria-label='{far.decided} of {far.total} decided'><i style='width:{share:.1%}'></i>"
         f"</div><div class='wb-muted'><b>{far.decided:,}</b> of {far.total:,} decided · <b>{far.points_left:.2f}</b> points left"
-        f"<br>score as it arrived <b>{score:.2f}</b> · after decisions <b>{after:.2f}</b></div>"
+        f"<br>score <b>{score:.2f}</b> · after decisions <b>{after:.2f}</b></div>"
     )
 
 
@@ -83,6 +83,12 @@ def previews(scores: Mapping[str, float], after: float) -> str:
     """Say what the score after decisions becomes."""
     told = " · ".join(f"{text(name)} → <b>{value:.2f}</b>" for name, value in scores.items())
     return f"<div class='wb-muted'>score after decisions: now <b>{after:.2f}</b>; {told}</div>"
+
+
+def place(first: int, shown: int, total: int) -> str:
+    """Say which part of the queue is shown, and how one moves."""
+    where = f"{first + 1:,} to {first + shown:,} of {total:,}" if total else "nothing"
+    return f"<div class='wb-muted'>{where} · ↑ ↓ move · ← → members<br>1 to 4 zoom · S how many a decision is about</div>"
 
 
 def entry_row(entry: Entry) -> dict[str, object]:
@@ -93,8 +99,9 @@ def entry_row(entry: Entry) -> dict[str, object]:
     line = None if entry.items[0].entry is None else entry.items[0].entry
     state = entry.state.value if line is None else f"{entry.state.value}: {line.action.value.replace('_', ' ')}, {line.by}"
     return {
-        "id": f.id, "title": f"{whom}  {f.kind.replace('_', ' ')}", "when": short(_moments(f), 40), "state": short(state, 40),
-        "points": f"{entry.points:.2f}", "colour": SEVERITY_COLOURS[f.severity], "severity": f.severity.value,
+        "id": entry.items[0].id, "title": f"{whom}  {f.kind.replace('_', ' ')}", "when": short(_moments(f), 40),
+        "state": short(state, 40), "points": f"{entry.points:.2f}", "colour": SEVERITY_COLOURS[f.severity],
+        "severity": f.severity.value,
     }  # fmt: skip
 
 
