@@ -120,11 +120,8 @@ def decide(
     from workbench.cli.printing import print_json
     from workbench.lab.lab import open_lab
     from workbench.lab.review_json import taken_document
-    from workbench.model.errors import BadInput, did_you_mean
+    from workbench.model.errors import BadInput
 
-    names = [one.value for one in BY_HAND]
-    if action not in names:
-        raise BadInput(f"--action {action[:40]}: expected one of {', '.join(names)}{did_you_mean(action, names)}")
     made = open_lab(lab)[dataset].open_review(by=by)
     if finding:
         chosen = [made.item(one) for one in finding]

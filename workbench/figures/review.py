@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from workbench.model.findings import Finding, Moment
 
 HEIGHT: Final = 330
-WIDTHS: Final[dict[str, timedelta | None]] = {
-    "near": None, "month": timedelta(days=16), "year": timedelta(days=183), "all": timedelta(days=20_000),
-}  # fmt: skip
-"""How far before and behind a finding one sees; None: some rows."""
+WIDTHS: Final[dict[bool, dict[str, timedelta | None]]] = {
+    False: {"near": None, "quarter": timedelta(days=75), "year": timedelta(days=183), "all": timedelta(days=20_000)},
+    True: {"near": None, "day": timedelta(days=1), "month": timedelta(days=16), "year": timedelta(days=183)},
+}
+"""How far before and behind a finding one sees, of daily data and within a day; None: some rows."""
 MOST_SESSIONS: Final = 30
 MOST_EVENTS: Final = 40
 FAR_APART: Final = 8
@@ -42,12 +43,14 @@ def view(rows: pl.DataFrame, finding: Finding, width: str) -> pl.DataFrame:
     rows : DataFrame
         Standard rows of its symbol.
     finding : Finding
-    width : {"near", "month", "year", "all"}
+    width : str
+        A key of ``WIDTHS``.
     """
-    margin = WIDTHS[width]
+    intraday = isinstance(finding.start, datetime)
+    margin = WIDTHS[intraday].get(width)
     if margin is None:
         return around(rows, finding)
-    time = EVENT_AT if isinstance(finding.start, datetime) else SESSION
+    time = EVENT_AT if intraday else SESSION
     return rows.filter(pl.col(time).is_between(finding.start - margin, finding.end + margin))
 
 

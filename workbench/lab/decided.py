@@ -203,6 +203,6 @@ def _same(there: pl.DataFrame, wanted: pl.DataFrame) -> bool:
     order = [SYMBOL, EVENT_AT]
     full = [sorted(name for name in rows.columns if rows[name].null_count() < len(rows)) for rows in (there, wanted)]
     alike = full[0] == full[1] and len(there) == len(wanted)
-    return alike and there.select(full[0]).sort(order, nulls_last=True).equals(
-        wanted.select(full[1]).sort(order, nulls_last=True)
-    )
+    if not alike or there.is_empty():
+        return alike
+    return there.select(full[0]).sort(order, nulls_last=True).equals(wanted.select(full[1]).sort(order, nulls_last=True))

@@ -132,9 +132,9 @@ class Decisions:
         return len(self.entries)
 
     def _repr_html_(self) -> str:
-        rows = [(line.at.isoformat(" ", "minutes"), line.by, line.action.value, line.kind, line.symbol, line.start, line.end,
+        rows = [(line.at.isoformat(" ", "milliseconds"), line.by, line.action.value, line.kind, line.symbol, line.start, line.end,
                  line.reason, line.note) for line in reversed(self.entries[-MOST_SHOWN:])]  # fmt: skip
-        columns = ("at (UTC)", "by", "action", "kind", "symbol", "start", "end", "reason", "note")
+        columns = ("at", "by", "action", "kind", "symbol", "start", "end", "reason", "note")
         return titled(f"Decisions about {self.dataset.name}: {len(self.entries):,}", table(columns, rows))
 
     def __repr__(self) -> str:

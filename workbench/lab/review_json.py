@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -41,7 +42,7 @@ def entry_document(entry: Entry, contract: Contract) -> dict[str, Any]:
 
 def review_document(review: Review, which: Which) -> dict[str, Any]:
     """Write what a review looks like: both scores, how far it is, and what is wanted of the queue."""
-    far = review.progress(which)
+    far = review.progress(replace(which, states=()))
     return {
         "schema": "workbench.review/1",
         "dataset": review.dataset.name,

@@ -12,8 +12,8 @@ import polars as pl
 from workbench.lab.found_rows import FoundRows, expected_rows, span_of, with_when
 from workbench.lake import receipts, version_of
 from workbench.lake.decisions import append_entries, ledger_table, read_entries
-from workbench.model.decisions import DATA, NOBODY, TAKING, Action, LedgerEntry
-from workbench.model.errors import BadInput
+from workbench.model.decisions import CONFIRMING, DATA, NOBODY, REFUTING, TAKING, Action, LedgerEntry
+from workbench.model.errors import BadInput, did_you_mean
 from workbench.model.names import RECEIPT, SYMBOL
 from workbench.quality.costs import costs_of
 from workbench.review.corrections import standing
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from workbench.model.findings import Finding
 
 EVERYTHING: Final = Which()
-NOT_BY_HAND: Final = frozenset({Action.REVIEW, Action.RELEASE, Action.DROP, Action.WITHDRAW})
-"""Actions that are not taken about a finding."""
+BY_HAND: Final = (*REFUTING, *CONFIRMING, Action.LATER)
+"""What a person may do about a finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,13 @@ class Review:
         )  # fmt: skip
 
     def decide(
-        self, findings: Sequence[str], action: Action, reason: str, *, note: str = "", given: Mapping[str, float] | None = None
+        self,
+        findings: Sequence[str],
+        action: Action | str,
+        reason: str,
+        *,
+        note: str = "",
+        given: Mapping[str, float] | None = None,
     ) -> Taken:
         """Decide about some findings, in one atomic line each.
 
@@ -172,7 +178,9 @@ class Review:
         ----------
         findings : sequence of str
             Their ids.
-        action : Action
+        action : Action or str
+            One of ``BY_HAND``: ``keep``, ``dismiss``, ``quarantine``, ``take_proposed``, ``take_reference``, ``take_last``,
+            ``take_given`` or ``later``.
         reason : str
             In a few words.
         note : str
@@ -187,12 +195,15 @@ class Review:
         """
         if not reason.strip():
             raise BadInput(f"{self.dataset.name}: say why; the reason is kept with the decision")
-        if action in NOT_BY_HAND:
-            raise BadInput(f"{self.dataset.name}: '{action.value}' is not decided about a finding")
+        if action not in BY_HAND:
+            hint = did_you_mean(str(action), BY_HAND)
+            raise BadInput(f"{self.dataset.name}: expected one of {', '.join(BY_HAND)}, found '{str(action)[:40]}'{hint}")
         self.refresh()
         spans = {one: span for one in findings if (span := span_of(self._items[one].finding)) is not None}
         seen = self.rows.seen(spans)
-        said = LedgerEntry(datetime.now(UTC), self.by, action, reason.strip(), "", note=note.strip(), version=self.snap.processed)
+        said = LedgerEntry(
+            datetime.now(UTC), self.by, Action(action), reason.strip(), "", note=note.strip(), version=self.snap.processed
+        )
         lines = [self._line(said, one, given, seen.get(one, "")) for one in findings]
         stood = [item.entry for item in (self._items[one] for one in findings) if item.entry is not None]
         self._write(lines)

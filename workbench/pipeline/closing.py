@@ -14,7 +14,7 @@ from workbench.lab.processing import write_features
 from workbench.lake import TableRef, Zone, receipts, scan, version_of
 from workbench.lake.locks import alone
 from workbench.model.names import RECEIPT, SESSION
-from workbench.pipeline.daily import Begun, advance, close, settle_policies, versions_of
+from workbench.pipeline.daily import Begun, advance, close, settle_decisions, versions_of
 from workbench.pipeline.notify import notify
 from workbench.pipeline.planning import is_done, plan_run
 from workbench.pipeline.stages import LOADING, STAGES, in_notebooks
@@ -68,6 +68,6 @@ class Sessions:
             write_features(self.lab.lake, self.dataset.contract, (day, day), run=plan.id)
             manifest = close(self.dataset, advance(self.lab, self.dataset, begun, JUDGING, in_notebooks(self.lab)))
             keep_run(self.dataset.lake, manifest)
-            settle_policies(self.dataset, manifest)
+            settle_decisions(self.dataset, manifest)
             notify(self.dataset, plan.folder)
         return manifest

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from workbench.figures.review import WIDTHS
 from workbench.model.decisions import TAKING, Action
 from workbench.model.errors import WorkbenchError
 from workbench.review.queue import Entry, Item, Progress, State, Which
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from workbench.model.decisions import Cell
 
 OPEN: Final = tuple(state for state in State if state.is_open)
-WIDTHS: Final = ("near", "month", "year", "all")
 PAGE: Final = 12
 """Entries of the queue that are shown at a time."""
 
@@ -116,6 +116,11 @@ class Desk:
         return self.at // PAGE * PAGE
 
     @property
+    def widths(self) -> tuple[str, ...]:
+        """How far one may see."""
+        return tuple(WIDTHS[self.review.dataset.contract.is_intraday])
+
+    @property
     def progress(self) -> Progress:
         """How far the review is, over everything that the filter chooses, whatever its state."""
         return self.review.progress(replace(self.which, states=()))
@@ -184,7 +189,7 @@ class Desk:
         elif key in MEMBERS:
             self.show(self.at, self.member + MEMBERS[key])
         elif key in ("1", "2", "3", "4"):
-            self.width = WIDTHS[int(key) - 1]
+            self.width = self.widths[int(key) - 1]
         elif key == SCOPE:
             scopes = list(Scope)
             self.scope = scopes[(scopes.index(self.scope) + 1) % len(scopes)]

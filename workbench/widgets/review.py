@@ -11,7 +11,7 @@ from workbench.model.findings import Severity
 from workbench.review.queue import State
 from workbench.review.reasons import REASONS
 from workbench.widgets import review_html as html
-from workbench.widgets.desk import APPLY, MEMBERS, MOVES, NOTHING_LEFT, OPEN, SCOPE, UNDO, WIDTHS, Choice, Desk, Scope
+from workbench.widgets.desk import APPLY, MEMBERS, MOVES, NOTHING_LEFT, OPEN, SCOPE, UNDO, Choice, Desk, Scope
 from workbench.widgets.listing import listing
 
 if TYPE_CHECKING:
@@ -67,7 +67,11 @@ class ReviewView:
         self._draw()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return self.widget._repr_mimebundle_(**kwargs)
+        shown = self.widget._repr_mimebundle_(**kwargs)
+        return {**shown, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"Review of {self.desk.review.dataset.name}: {self.desk.progress}"
 
     def _make_inputs(self) -> dict[str, Any]:
         """Make everything a reviewer may choose or type."""
@@ -85,7 +89,7 @@ class ReviewView:
             "state": _menu(list(STATES), "state", narrow),
             "source": _menu([EVERY, *sources], "source", narrow),
             "span": ipywidgets.Text(placeholder="days: 2012-03", layout=narrow, continuous_update=False, tooltip="days"),
-            "width": ipywidgets.ToggleButtons(options=[f"{name} [{at}]" for at, name in enumerate(WIDTHS, 1)]),
+            "width": ipywidgets.ToggleButtons(options=[f"{name} [{at}]" for at, name in enumerate(self.desk.widths, 1)]),
             "takes": ipywidgets.Dropdown(options=[(words, action) for action, words in TAKEN.items()], layout={"width": "136px"}),
             "typed": ipywidgets.Text(placeholder="close=12.5", layout={"width": "110px"}, continuous_update=False),
             "reason": ipywidgets.Dropdown(options=[("the usual reason", ""), *_reasons()], layout={"width": "156px"}),
@@ -171,7 +175,7 @@ class ReviewView:
         desk, chosen = self.desk, {name: self._inputs[name].value for name in ("takes", "typed", "reason", "note", "scope")}
         desk.takes = Action.TAKE_GIVEN if chosen["typed"].strip() and chosen["typed"] != desk.typed else chosen["takes"]
         desk.typed, desk.reason, desk.note, desk.scope = chosen["typed"], chosen["reason"], chosen["note"], chosen["scope"]
-        desk.width, desk.pending = WIDTHS[self._inputs["width"].index or 0], ""
+        desk.width, desk.pending = desk.widths[self._inputs["width"].index or 0], ""
         self._draw()
 
     def _draw(self) -> None:
@@ -215,7 +219,7 @@ class ReviewView:
         self._draw_chart()
         for name in ("takes", "typed", "reason", "note", "scope"):
             self._inputs[name].value = getattr(desk, name)
-        self._inputs["width"].index = WIDTHS.index(desk.width)
+        self._inputs["width"].index = desk.widths.index(desk.width)
 
     def _draw_chart(self) -> None:
         if self._chart is None:
