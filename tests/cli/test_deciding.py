@@ -58,6 +58,13 @@ def test_many_are_decided_after_it_was_said_how_many(say: Say, lab: list[str]) -
     assert {line["kind"] for line in json.loads(done.out)["lines"]} == {"bad_tick", "missing_session"}
 
 
+def test_precision_is_told_once_somebody_has_decided(say: Say, lab: list[str]) -> None:
+    assert "nobody has decided" in say("review", "precision", "mine", *lab).out
+    say("review", "decide", "mine", "--kind", "bad_tick", "--action", "keep", "--reason", "so", *lab)
+    assert "0 of     1 confirmed      0%" in say("review", "precision", "mine", *lab).out
+    assert say("review", "precision", "mine", "--json", *lab).json["kinds"][0]["confirmed"] == 0
+
+
 def test_findings_say_what_they_cost_and_what_stands_of_them(say: Say, lab: list[str]) -> None:
     found = json.loads(say("findings", "mine", "--json", *lab).out)["findings"]
     assert {one["state"] for one in found} == {"waiting", "policy"}

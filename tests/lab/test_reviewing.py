@@ -78,7 +78,7 @@ def test_applied_the_table_has_the_correction_and_the_version_before_has_not(dat
     review.decide([of(review, "bad_tick")], Action.TAKE_PROPOSED, "obvious error")
     review.decide([of(review, "missing_session")], Action.TAKE_LAST, "obvious error")
     assert version_of(data.lake, table) == version
-    made = review.apply()
+    made = review.settle()
     assert [span for span in made.written if span[0] <= BAD_DAY <= span[1]]
     assert told(data, BAD_DAY) == [("take_proposed", "low", 0.9)]
     assert json.loads(str(row(data, BAD_DAY)["correction"]))[0]["by"] == "ann"
@@ -95,10 +95,10 @@ def test_a_typed_value_a_factor_and_what_cannot_be_done(data: Dataset) -> None:
     review = data.open_review(by="ann")
     tick, gap = of(review, "bad_tick"), of(review, "missing_session")
     review.decide([tick], Action.TAKE_GIVEN, "another source has it", given={"low": 9.25})
-    review.apply()
+    review.settle()
     assert row(data, BAD_DAY)["low"] == 9.25
     review.decide([tick], Action.TAKE_GIVEN, "unit or currency mixed up", given={"factor": 10.0})
-    review.apply()
+    review.settle()
     assert row(data, BAD_DAY)["low"] == 9.0
     for subject, action, given in (
         (gap, Action.TAKE_GIVEN, {"low": 3.0}), (gap, Action.TAKE_PROPOSED, None), (tick, Action.TAKE_REFERENCE, None),
@@ -172,7 +172,7 @@ def test_a_decision_follows_its_finding_when_the_data_comes_again(data: Dataset)
     review = data.open_review(by="ann")
     tick = of(review, "bad_tick")
     review.decide([tick], Action.QUARANTINE, "cannot be right")
-    review.apply()
+    review.settle()
     assert not row(data, BAD_DAY)
     again = sent_again(data, date(2023, 6, 20), "10", "10.01")  # another row
     again.decisions.settle()
@@ -184,7 +184,7 @@ def test_what_was_observed_has_changed_so_it_is_asked_again(data: Dataset) -> No
     review = data.open_review(by="ann")
     tick = of(review, "bad_tick")
     review.decide([tick], Action.QUARANTINE, "cannot be right")
-    review.apply()
+    review.settle()
     again = sent_again(data, BAD_DAY, ",0.9,", ",0.7,")
     made = again.decisions.settle()
     assert [(line.by, line.action, line.subject) for line in made.entries] == [(DATA, Action.WITHDRAW, tick)]
@@ -213,7 +213,7 @@ def test_a_day_that_nobody_has_can_be_decided_on(tmp_path: Path) -> None:
     review = wb.open(tmp_path)["mine"].open_review(by="ann")
     absent = [item.id for item in review.items if item.finding.kind == "missing_session"]
     review.decide(absent, "keep", "known market event")
-    assert review.apply().written == ()
+    assert review.settle().written == ()
 
 
 def test_another_source_is_asked_for_its_value(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_another_source_is_asked_for_its_value(tmp_path: Path) -> None:
     review = wb.open(tmp_path)["mine"].open_review(by="ann")
     tick, gap = of(review, "bad_tick"), of(review, "missing_session")
     review.decide([tick, gap], Action.TAKE_REFERENCE, "another source has it")
-    review.apply()
+    review.settle()
     right = {line.split(",")[1]: line.split(",") for line in daily_rows("AAA")}
     assert row(data, BAD_DAY)["low"] == float(right[str(BAD_DAY)][4])
     assert row(data, GAP)["close"] == float(right[str(GAP)][5])
@@ -237,10 +237,10 @@ def test_a_policy_waits_behind_a_person_and_comes_back(tmp_path: Path) -> None:
     tick = of(review, "bad_tick")
     assert review.item(tick).state is State.POLICY
     review.decide([tick], Action.KEEP, "really traded")
-    review.apply()
+    review.settle()
     assert row(data, BAD_DAY)["low"] == 0.9
     review.undo()
-    review.apply()
+    review.settle()
     assert not row(data, BAD_DAY)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +12,7 @@ from workbench.cli.printing import printable
 from workbench.cli.reviewing import MOST_TOLD, Reason, Who, review
 from workbench.cli.runs import DatasetName, Json
 from workbench.model.decisions import CONFIRMING, REFUTING, Action
-from workbench.model.findings import FINDING_KINDS, Severity
+from workbench.model.findings import Severity
 
 commands = typer.Typer()
 
@@ -46,10 +44,11 @@ def findings(
 ) -> None:
     """List what is wrong with a dataset, worst first, with what is decided of it."""
     from workbench.cli.printing import echo_findings, echo_incidents, print_json
+    from workbench.lab.choosing import which_of
     from workbench.lab.lab import open_lab
     from workbench.lab.review_json import entry_document, item_document
 
-    which = _which(kind, symbol, start, end, source, severity, state)
+    which = which_of(kinds=kind, symbols=symbol, start=start, end=end, sources=source, severity=severity, states=state)
     made = open_lab(lab)[dataset].open_review()
     entries = made.entries(which)
     if json:
@@ -77,10 +76,11 @@ def list_queue(
 ) -> None:
     """List what waits for a person, the dearest first; --state says what else."""
     from workbench.cli.printing import print_json
+    from workbench.lab.choosing import OPEN, which_of
     from workbench.lab.lab import open_lab
     from workbench.lab.review_json import review_document
 
-    which = _which(kind, symbol, start, end, source, severity, state or ["waiting", "changed", "later"])
+    which = which_of(kinds=kind, symbols=symbol, start=start, end=end, sources=source, severity=severity, states=state or OPEN)
     made = open_lab(lab)[dataset].open_review()
     document = review_document(made, which)
     if json:
@@ -118,17 +118,21 @@ def decide(
 ) -> None:
     """Decide about findings; the tables follow with workbench review apply, or behind the next run."""
     from workbench.cli.printing import print_json
+    from workbench.lab.choosing import OPEN, action_of, values_of, which_of
     from workbench.lab.lab import open_lab
     from workbench.lab.review_json import taken_document
     from workbench.model.errors import BadInput
 
+    does, given = action_of(action), values_of(value or ())
     made = open_lab(lab)[dataset].open_review(by=by)
     if finding:
         chosen = [made.item(one) for one in finding]
         incidents = {item.finding.incident for item in chosen if incident and item.finding.incident}
         chosen += [item for item in made.items if item.finding.incident in incidents and item not in chosen]
     else:
-        which = _which(kind, symbol, start, end, source, severity, state or ["waiting", "changed", "later"])
+        which = which_of(
+            kinds=kind, symbols=symbol, start=start, end=end, sources=source, severity=severity, states=state or OPEN
+        )
         chosen = [item for entry in made.entries(which) for item in entry.items]
     if not chosen:
         raise BadInput(f"{dataset}: no finding is chosen; workbench review list shows them")
@@ -136,10 +140,10 @@ def decide(
     if len(ids) > 1 and not yes:
         typer.echo(
             f"{dataset}: {len(ids)} findings; the score after decisions would go from {made.score_after:.2f} to "
-            f"{made.becomes(ids, Action(action)):.2f}; do it with --yes", err=True,
+            f"{made.becomes(ids, does):.2f}; do it with --yes", err=True,
         )  # fmt: skip
         raise typer.Exit(2)
-    taken = made.decide(ids, Action(action), reason, note=note, given=_given(value or ()))
+    taken = made.decide(ids, does, reason, note=note, given=given)
     if json:
         print_json(taken_document(made, taken))
         return
@@ -173,6 +177,27 @@ def undo(
         typer.echo(f"{dataset}: {len(taken.lines)} decision(s) taken back; the score after decisions is {made.score_after:.2f}")
 
 
+@review.command("precision")
+def precision(dataset: DatasetName, lab: LabFolder = Path(), json: Json = False) -> None:
+    """Say how often each kind was right, as persons judged, and what that proposes for the contract."""
+    from workbench.cli.printing import print_json
+    from workbench.lab.lab import open_lab
+
+    learned = open_lab(lab)[dataset].decisions.learned()
+    if json:
+        print_json(learned.to_json())
+        return
+    for row in learned.to_polars().iter_rows(named=True):
+        interval = f"95 % interval {row['low']:.0%} to {row['high']:.0%}"
+        typer.echo(
+            f"{row['kind']:<24} {row['confirmed']:>5} of {row['judged']:>5} confirmed  {row['precision']:6.0%}  {interval}"
+        )
+    if learned.to_polars().is_empty():
+        typer.echo(f"{dataset}: nobody has decided anything yet")
+    for proposal in learned.proposals():
+        typer.echo(f"\nTo put into the contract, if you agree:\n{proposal}")
+
+
 @review.command("export")
 def export(
     dataset: DatasetName,
@@ -189,41 +214,6 @@ def export(
         print_json(decisions.to_json())
         return
     typer.echo(f"{to}: {export_ledger(decisions, to):,} line(s)")
-
-
-def _which(
-    kind: list[str] | None, symbol: list[str] | None, start: str | None, end: str | None, source: list[str] | None,
-    severity: Severity, state: Sequence[str] | None,
-) -> Any:  # fmt: skip
-    """Build the filter from options; rooms are imported late, so that --help stays quick."""
-    from workbench.model.errors import BadInput, did_you_mean
-    from workbench.review.queue import State, Which
-
-    for what, given, known in (("kind", kind, FINDING_KINDS), ("state", state, [one.value for one in State])):
-        for word in given or ():
-            if word not in known:
-                raise BadInput(f"--{what} {word[:40]}: expected one of {', '.join(known)}{did_you_mean(word, known)}")
-    states = tuple(State(word) for word in state or ())
-    return Which(tuple(kind or ()), tuple(symbol or ()), _day(start), _day(end), tuple(source or ()), severity, states)
-
-
-def _day(text: str | None) -> date | None:
-    from workbench.lab.gathering import as_day
-
-    return as_day(text)
-
-
-def _given(pairs: Sequence[str]) -> dict[str, float]:
-    from workbench.model.errors import BadInput
-
-    given = {}
-    for pair in pairs:
-        name, _, number = pair.partition("=")
-        try:
-            given[name.strip()] = float(number)
-        except ValueError as error:
-            raise BadInput(f"--set {pair[:40]}: expected a column and a number, such as close=12.5") from error
-    return given
 
 
 def _told(entry: dict[str, Any]) -> str:

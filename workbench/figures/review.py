@@ -130,8 +130,8 @@ def _draw_ghost(figure: go.Figure, finding: Finding, cells: Sequence[Cell], kind
     """Draw what would be there: a point for each value of one row, a line through many rows."""
     about = [name for name in PRICES[kind] if any(cell.values.get(name) is not None for cell in cells)]
     wanted = [name for name in about if name in finding.fields] or about
-    many = len(cells) > 1
-    for name in wanted[-1:] if many else wanted:
+    is_one = len(cells) == 1 and cells[0].was is not None
+    for name in wanted if is_one else wanted[-1:]:
         there = [(cell.at, cell.values[name]) for cell in cells if cell.values.get(name) is not None]
         figure.add_scatter(
             x=[_shown(at, axes) for at, _ in there], y=[value for _, value in there], name=f"{name} {GHOST}",

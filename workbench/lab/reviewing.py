@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from workbench.lab.choosing import action_of
 from workbench.lab.found_rows import FoundRows, expected_rows, span_of, with_when
 from workbench.lake import receipts, version_of
 from workbench.lake.decisions import append_entries, ledger_table, read_entries
-from workbench.model.decisions import CONFIRMING, DATA, NOBODY, REFUTING, TAKING, Action, LedgerEntry
-from workbench.model.errors import BadInput, did_you_mean
+from workbench.model.decisions import DATA, NOBODY, TAKING, Action, LedgerEntry
+from workbench.model.errors import BadInput
 from workbench.model.names import RECEIPT, SYMBOL
 from workbench.quality.costs import costs_of
 from workbench.review.corrections import standing
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from workbench.model.findings import Finding
 
 EVERYTHING: Final = Which()
-BY_HAND: Final = (*REFUTING, *CONFIRMING, Action.LATER)
-"""What a person may do about a finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +178,7 @@ class Review:
         findings : sequence of str
             Their ids.
         action : Action or str
-            One of ``BY_HAND``: ``keep``, ``dismiss``, ``quarantine``, ``take_proposed``, ``take_reference``, ``take_last``,
+            One of ``keep``, ``dismiss``, ``quarantine``, ``take_proposed``, ``take_reference``, ``take_last``,
             ``take_given`` or ``later``.
         reason : str
             In a few words.
@@ -195,15 +194,11 @@ class Review:
         """
         if not reason.strip():
             raise BadInput(f"{self.dataset.name}: say why; the reason is kept with the decision")
-        if action not in BY_HAND:
-            hint = did_you_mean(str(action), BY_HAND)
-            raise BadInput(f"{self.dataset.name}: expected one of {', '.join(BY_HAND)}, found '{str(action)[:40]}'{hint}")
+        does = action_of(action)
         self.refresh()
         spans = {one: span for one in findings if (span := span_of(self._items[one].finding)) is not None}
         seen = self.rows.seen(spans)
-        said = LedgerEntry(
-            datetime.now(UTC), self.by, Action(action), reason.strip(), "", note=note.strip(), version=self.snap.processed
-        )
+        said = LedgerEntry(datetime.now(UTC), self.by, does, reason.strip(), "", note=note.strip(), version=self.snap.processed)
         lines = [self._line(said, one, given, seen.get(one, "")) for one in findings]
         stood = [item.entry for item in (self._items[one] for one in findings) if item.entry is not None]
         self._write(lines)
@@ -251,7 +246,7 @@ class Review:
         last = max((line.at for line in standing_lines), default=None)
         return tuple(line.subject for line in standing_lines if line.at == last)
 
-    def apply(self, *, run: str | None = None) -> Settlement:
+    def settle(self, *, run: str | None = None) -> Settlement:
         """Put all decisions into the tables; see :meth:`workbench.lab.decisions.Decisions.settle`."""
         made = self.dataset.decisions.settle(run=run)
         self.refresh()

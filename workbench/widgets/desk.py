@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from workbench.figures.review import WIDTHS
 from workbench.model.decisions import TAKING, Action
-from workbench.model.errors import WorkbenchError
+from workbench.model.errors import BadInput, WorkbenchError
 from workbench.review.queue import Entry, Item, Progress, State, Which
 from workbench.review.reasons import REASONS
 
@@ -159,8 +159,20 @@ class Desk:
         return given
 
     def figure(self, window: Window | None = None) -> go.Figure:
-        """Draw the finding in front in its context, with what a correction would put there; ``window`` is what is looked at."""
-        assert self.item is not None  # noqa: S101 (asked for only while there is one)
+        """Draw the finding in front in its context, with what a correction would put there.
+
+        Parameters
+        ----------
+        window : Window, optional
+            What is looked at.
+
+        Raises
+        ------
+        BadInput
+            Nothing is left.
+        """
+        if self.item is None:
+            raise BadInput(NOTHING_LEFT)
         return self.around.figure(self.item.finding, self.width, self.cells, window)
 
     def previews(self) -> dict[Choice, float]:
@@ -239,7 +251,7 @@ class Desk:
         self._arrive()
 
     def _apply(self) -> None:
-        made = self.review.apply()
+        made = self.review.settle()
         spans = f"{len(made.written):,} stretch(es) of sessions written again" if made.written else "the tables were in line"
         self.message, self.pending = f"Applied: {spans}; the score after decisions is {self.review.score_after:.2f}.", ""
         self._read()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from workbench.review.queue import Which
+    from workbench.review.queue import Entry, Item, Which
 
 EVERY: Final = "all"
 BUTTONS: Final = {
@@ -183,10 +183,10 @@ class ReviewView:
         self._is_drawing = True
         try:
             self._draw_side()
-            if self.desk.item is None:
+            if self.desk.entry is None or self.desk.item is None:
                 self._draw_nothing()
             else:
-                self._draw_finding()
+                self._draw_finding(self.desk.entry, self.desk.item)
             self._texts["message"].value = html.text(self.desk.message, 200)
         finally:
             self._is_drawing = False
@@ -204,11 +204,8 @@ class ReviewView:
         self._texts["header"].value = f"<div class='wb-head'><b>{NOTHING_LEFT}</b></div>"
         self._canvas.children = ()
 
-    def _draw_finding(self) -> None:
+    def _draw_finding(self, entry: Entry, item: Item) -> None:
         desk, texts = self.desk, self._texts
-        entry, item = desk.entry, desk.item
-        assert entry is not None  # noqa: S101 (drawn only while there is one)
-        assert item is not None  # noqa: S101
         found, cells = item.finding, desk.cells
         texts["header"].value = html.header(entry, item, desk.member)
         texts["what"].value = html.hypotheses(found)

@@ -88,7 +88,7 @@ def previews(scores: Mapping[str, float], after: float) -> str:
 def place(first: int, shown: int, total: int) -> str:
     """Say which part of the queue is shown, and how one moves."""
     where = f"{first + 1:,} to {first + shown:,} of {total:,}" if total else "nothing"
-    return f"<div class='wb-muted'>{where} · ↑ ↓ move · ← → members<br>1 to 4 zoom · S how many a decision is about</div>"
+    return f"<div class='wb-muted'>{where} · ↑ ↓ move · ← → members<br>1 to 4 zoom · S one, its incident, or all</div>"
 
 
 def entry_row(entry: Entry) -> dict[str, object]:
