@@ -12,8 +12,9 @@ import pytest
 
 import workbench as wb
 from tests.lab.test_decisions import BAD_DAY, GAP, damaged, policies, row, told
-from tests.lab.test_states import DAILY, daily_rows, write
+from tests.lab.test_states import DAILY, MINUTES, daily_rows, half_hours, write
 from workbench.lab.dataset import Dataset
+from workbench.lab.layout import lay_out
 from workbench.lab.review_export import export_ledger
 from workbench.lab.reviewing import Review
 from workbench.lake import TableRef, lineage_of, version_of
@@ -214,6 +215,31 @@ def test_a_day_that_nobody_has_can_be_decided_on(tmp_path: Path) -> None:
     absent = [item.id for item in review.items if item.finding.kind == "missing_session"]
     review.decide(absent, "keep", "known market event")
     assert review.settle().written == ()
+
+
+def test_within_a_day_whole_sessions_are_decided_on(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    (tmp_path / "incoming").mkdir()
+    (tmp_path / "contracts" / "mine.toml").write_text(MINUTES.format(more=""))
+    lost, made_up = date(2023, 1, 18), date(2023, 1, 21)  # a Wednesday, and a Saturday
+    every = half_hours("AAA", [date(2023, 1, 3), date(2023, 1, 31)])
+    rows = [one for one in every if str(lost) not in one]
+    rows += [one.replace("2023-01-20", str(made_up)) for one in rows if "2023-01-20" in one]
+    write(tmp_path, "all.csv", rows, "Time")
+    data = wb.open(tmp_path)["mine"]
+    data.update()
+    review = data.open_review(by="ann")
+    absent, phantom = of(review, "missing_session"), of(review, "phantom_session")
+    assert review.becomes([phantom], Action.QUARANTINE) > review.score
+    review.decide([absent], Action.TAKE_LAST, "obvious error")
+    review.decide([phantom], Action.QUARANTINE, "not this instrument")
+    review.settle()
+    there = data.read(start=lost, end=lost).to_polars()
+    usual = data.read(start=date(2023, 1, 17), end=date(2023, 1, 17)).to_polars()
+    assert there["event_at"].dt.time().to_list() == usual["event_at"].dt.time().to_list()
+    assert set(there["close"]) == {usual["close"][-1]}
+    assert data.read().to_polars().filter(pl.col("event_at").dt.date() == made_up).is_empty()
+    assert data.decisions.settle().entries == ()
 
 
 def test_another_source_is_asked_for_its_value(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from workbench.figures.buckets import is_intraday
 from workbench.figures.context import around
 from workbench.figures.marks import local
 from workbench.figures.prices import Axes, prices
@@ -35,7 +36,7 @@ FAR_APART: Final = 8
 GHOST: Final = "would be"
 
 
-def view(rows: pl.DataFrame, finding: Finding, width: str) -> pl.DataFrame:
+def view(rows: pl.DataFrame, finding: Finding, width: str, *, intraday: bool) -> pl.DataFrame:
     """Return a symbol's rows that are to be seen around a finding.
 
     Parameters
@@ -45,12 +46,13 @@ def view(rows: pl.DataFrame, finding: Finding, width: str) -> pl.DataFrame:
     finding : Finding
     width : str
         A key of ``WIDTHS``.
+    intraday : bool
+        Whether rows come more often than once a session.
     """
-    intraday = isinstance(finding.start, datetime)
     margin = WIDTHS[intraday].get(width)
     if margin is None:
         return around(rows, finding)
-    time = EVENT_AT if intraday else SESSION
+    time = EVENT_AT if isinstance(finding.start, datetime) else SESSION
     return rows.filter(pl.col(time).is_between(finding.start - margin, finding.end + margin))
 
 
@@ -87,7 +89,7 @@ def review_figure(
     """
     plainly = [finding] if not cells else [replace(finding, proposed=None)]
     figure = prices(rows, kind=kind, symbol=finding.symbol, findings=plainly, frequency=frequency, axes=axes)
-    intraday = isinstance(finding.start, datetime)
+    intraday = is_intraday(frequency)
     if not rows.is_empty():
         first, last = (rows[EVENT_AT if intraday else SESSION].drop_nulls().min(), rows[EVENT_AT if intraday else SESSION].max())
         if other is not None:

@@ -45,7 +45,7 @@ class Surroundings:
     def figure(self, finding: Finding, width: str, cells: Sequence[Cell] = (), window: Window | None = None) -> go.Figure:
         """Draw a finding; see :func:`workbench.figures.review.review_figure`."""
         contract = self.review.dataset.contract
-        rows = view(self.review.rows.of(finding.symbol), finding, width)
+        rows = view(self.review.rows.of(finding.symbol), finding, width, intraday=contract.is_intraday)
         return review_figure(
             rows, finding, kind=contract.kind, frequency=contract.frequency, other=self._said_elsewhere(finding, rows),
             axes=Axes(timezone=clock_of(contract), currency=contract.currency, window=window), cells=cells,
@@ -60,7 +60,8 @@ class Surroundings:
     def elsewhere(self, finding: Finding) -> dict[str, object]:
         """Return what other sources say of the finding's first row: field -> value, on the data's scale."""
         opinion = self.review.judgement.ledger.opinion
-        return (opinion.agreed(finding.symbol, finding.start, self.review.snap.fields) or {}) if opinion is not None else {}
+        start = self.review.rows.placed(finding).start
+        return (opinion.agreed(finding.symbol, start, self.review.snap.fields) or {}) if opinion is not None else {}
 
     def sent(self, finding: Finding) -> list[tuple[str, str]]:
         """Return the finding's first rows as the vendor sent them: the file and the line, and its cells as JSON text."""
@@ -74,8 +75,9 @@ class Surroundings:
         return told
 
     def _within(self, finding: Finding) -> pl.DataFrame:
+        placed = self.review.rows.placed(finding)
         rows = self.review.rows.of(finding.symbol)
-        return rows.filter(pl.col(WHEN).is_between(pl.lit(finding.start), pl.lit(finding.end)))
+        return rows.filter(pl.col(WHEN).is_between(pl.lit(placed.start), pl.lit(placed.end)))
 
     def _known(self) -> dict[str, Receipt]:
         if not self._receipts:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -15,7 +15,7 @@ from workbench.review.seen import seen
 from workbench.transform.frequency import step_minutes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from workbench.lab.snapshots import Snapshot
     from workbench.model.contract import Contract
@@ -59,9 +59,24 @@ class FoundRows:
             if f.symbol == finding.symbol and f.id != finding.id and f.confidence >= LEAST_CONFIDENCE and f.fields
             and f.rows < len(rows) / 2
         )  # fmt: skip
-        spans = [pl.col(WHEN).is_between(pl.lit(f.start), pl.lit(f.end)) for f in wrong]
-        mine = pl.col(WHEN).is_between(pl.lit(finding.start), pl.lit(finding.end))
+        spans = [_within(self.placed(one)) for one in wrong]
+        mine = _within(self.placed(finding))
         return rows.filter(mine | ~pl.any_horizontal(spans)) if spans else rows
+
+    def placed(self, finding: Finding) -> Finding:
+        """Return a finding whose span is on the axis of the rows: within a day, of sessions the moments they lie between."""
+        if not self.snap.contract.is_intraday or isinstance(finding.start, datetime):
+            return finding
+        start, end = self._moments(finding.symbol, finding.start, finding.end)
+        return replace(finding, start=start, end=end)
+
+    def _moments(self, symbol: str, first: date, last: date) -> tuple[datetime, datetime]:
+        """Return the first and the last moment of some sessions: of rows that are there, else of the days in UTC."""
+        there = self.of(symbol).filter(pl.col(SESSION).is_between(first, last))[WHEN].drop_nulls()
+        low, high = there.min(), there.max()
+        if isinstance(low, datetime) and isinstance(high, datetime):
+            return low, high
+        return datetime.combine(first, time(), UTC), datetime.combine(last, time.max, UTC)
 
     def seen(self, spans: Mapping[str, tuple[str, Moment, Moment]]) -> dict[str, str]:
         """Fingerprint what lies in some spans.
@@ -82,8 +97,17 @@ class FoundRows:
         told: dict[str, str] = {}
         for symbol, names in by_symbol.items():
             rows = self.of(symbol).drop_nulls(WHEN)
-            told |= zip(names, seen(rows, [spans[name][1:] for name in names], self.snap.fields), strict=True)
+            told |= zip(names, seen(rows, [self._span(*spans[name]) for name in names], self.snap.fields), strict=True)
         return told
+
+    def _span(self, symbol: str, start: Moment, end: Moment) -> tuple[Moment, Moment]:
+        if not self.snap.contract.is_intraday or isinstance(start, datetime):
+            return start, end
+        return self._moments(symbol, start, _day(end))
+
+
+def _within(finding: Finding) -> pl.Expr:
+    return pl.col(WHEN).is_between(pl.lit(finding.start), pl.lit(finding.end))
 
 
 def span_of(thing: Finding | LedgerEntry) -> tuple[str, Moment, Moment] | None:
@@ -98,18 +122,38 @@ def with_when(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     return rows.with_columns(pl.col(EVENT_AT if contract.is_intraday else SESSION).alias(WHEN)).sort(WHEN, nulls_last=True)
 
 
-def expected_rows(finding: Finding, contract: Contract) -> Iterable[Moment]:
+def expected_rows(finding: Finding, contract: Contract) -> list[Moment]:
     """Return when there should have been rows that are missing: sessions of daily data, steps within a day."""
     if finding.kind not in ABSENT:
         return []
-    start, end = finding.start, finding.end
+    start, end, kept = finding.start, finding.end, contract.calendar
+    named = kept if kept not in (None, "learned") else None
     if isinstance(start, datetime) and isinstance(end, datetime):
-        step = step_minutes(contract.frequency)
-        count = int((end - start) / timedelta(minutes=step)) + 1 if step else 0
-        return [start + timedelta(minutes=number * (step or 0)) for number in range(count)]
-    if contract.frequency != "1d" or contract.calendar in (None, "learned"):
+        return _steps(start, end, contract)
+    if contract.is_intraday:
+        hours = [] if named is None else calendar(named).schedule(_day(start), _day(end)).rows(named=True)
+        return [moment for session in hours for moment in _steps_of(session, contract)]
+    if contract.frequency != "1d" or named is None:
         return [_day(start)] if start == end else []
-    return calendar(contract.calendar).sessions(_day(start), _day(end)).to_list()
+    return list(calendar(named).sessions(_day(start), _day(end)))
+
+
+def _steps(first: datetime, last: datetime, contract: Contract) -> list[Moment]:
+    """Return the stamps from one bar's to another's, both included; nothing where rows come as they come."""
+    step = timedelta(minutes=step_minutes(contract.frequency) or 0)
+    return [first + number * step for number in range((last - first) // step + 1)] if step else []
+
+
+def _steps_of(session: dict[str, datetime | None], contract: Contract) -> list[Moment]:
+    """Return the stamps of a session's bars, those of its pause left out."""
+    step = timedelta(minutes=step_minutes(contract.frequency) or 0)
+    opens, closes = session["open_at"], session["close_at"]
+    if opens is None or closes is None or not step:
+        return []
+    pause, again = session["break_start_at"], session["break_end_at"]
+    begins = (at for at in _steps(opens, closes - step, contract) if isinstance(at, datetime))
+    late = step if contract.stamp == "end" else timedelta(0)
+    return [at + late for at in begins if pause is None or again is None or not pause <= at < again]
 
 
 def _day(moment: Moment) -> date:

@@ -157,9 +157,9 @@ class Review:
         if action not in TAKING:
             return ()
         return cells_for(
-            about, action, self.rows.good(about), kind=self.dataset.contract.kind, given=given,
+            self.rows.placed(about), action, self.rows.good(about), kind=self.dataset.contract.kind, given=given,
             others=self._elsewhere(about) if action is Action.TAKE_REFERENCE else (),
-            expected=list(expected_rows(about, self.dataset.contract)),
+            expected=expected_rows(about, self.dataset.contract),
         )  # fmt: skip
 
     def decide(

@@ -102,8 +102,8 @@ def _decided(judgement: Judgement, snap: Snapshot, others: Callable[[], Sequence
             needs = decision.action is Action.TAKE_REFERENCE and finding.kind in ABSENT
             there = [frame.filter(pl.col(SYMBOL) == finding.symbol) for frame in elsewhere()] if needs else []
             cells = cells_for(
-                finding, decision.action, rows.good(finding), kind=snap.contract.kind, others=there,
-                expected=list(expected_rows(finding, snap.contract)),
+                rows.placed(finding), decision.action, rows.good(finding), kind=snap.contract.kind, others=there,
+                expected=expected_rows(finding, snap.contract),
             )  # fmt: skip
         if cells or decision.action in (Action.QUARANTINE, Action.KEEP):
             yield _entry(finding, decision.action, decision.reason, cells)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from workbench.model.decisions import CONFIRMING, REFUTING, Action
 from workbench.review.proposals import ABSENT
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from workbench.quality.costs import Costs
     from workbench.review.queue import Item
+
+UNEXPECTED: Final = ABSENT | {"phantom_session", "duplicate_key"}
+"""Kinds whose rows are not missed when they are gone."""
 
 
 @dataclass(slots=True)
@@ -59,5 +62,5 @@ class Tally:
         if action in CONFIRMING or action in REFUTING:
             for check, failures in self.costs.claims[item.id].items():
                 self.gone[check] += times * failures  # type: ignore[assignment]
-        if action is Action.QUARANTINE and item.finding.kind not in ABSENT:
+        if action is Action.QUARANTINE and item.finding.kind not in UNEXPECTED:
             self.missing += times * item.finding.rows
