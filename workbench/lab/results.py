@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.figures.prices import prices as price_figure
-from workbench.figures.profile import columns as columns_figure
-from workbench.figures.profile import coverage, missing_map, returns_histogram
 from workbench.figures.score import dimensions, loss_map, waterfall
 from workbench.lab.displays import findings_html, frame_html, score_html, table, titled
 from workbench.lab.documents import finding_document, plain, quality_record, score_document
@@ -173,53 +171,6 @@ class Findings:
 
     def __repr__(self) -> str:
         return f"{len(self.items)} findings" + "".join(f"\n  {f.severity} {f.kind} {f.symbol} {f.start}" for f in self.items[:10])
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What the data looks like: per column, per symbol, and how returns are spread.
-
-    Attributes
-    ----------
-    columns
-        ``column, rows, missing, missing_share, min, p01, median, p99, max``.
-    symbols
-        ``symbol, rows, first, last, sessions, expected, return_std``.
-    missing
-        ``symbol, period, missing_share``.
-    returns
-        ``symbol, return`` (logarithmic).
-    """
-
-    columns: pl.DataFrame
-    symbols: pl.DataFrame
-    missing: pl.DataFrame
-    returns: pl.DataFrame
-    title: str = "Profile"
-
-    def to_polars(self) -> pl.DataFrame:
-        """Return the profile of the columns."""
-        return self.columns
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the profile of the columns as pandas."""
-        return self.columns.to_pandas()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return columns and symbols as JSON values."""
-        return {"columns": plain(self.columns.to_dicts()), "symbols": plain(self.symbols.to_dicts())}
-
-    def figure(self, which: str = "columns") -> go.Figure:
-        """Draw ``columns``, ``coverage``, ``missing`` (sessions by month), or ``returns``."""
-        frames = {"columns": self.columns, "coverage": self.symbols, "missing": self.missing, "returns": self.returns}
-        draw = {"columns": columns_figure, "coverage": coverage, "missing": missing_map, "returns": returns_histogram}
-        return _drawn(which, draw, frames.get(which))
-
-    def _repr_html_(self) -> str:
-        return frame_html(self.title, self.columns) + frame_html("By symbol", self.symbols)
-
-    def __repr__(self) -> str:
-        return repr(self.columns)
 
 
 @dataclass(frozen=True, slots=True)
