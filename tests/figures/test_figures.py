@@ -11,14 +11,16 @@ import pytest
 import workbench as wb
 from workbench.figures.arbitration import arbitration
 from workbench.figures.context import around, finding_in_context
+from workbench.figures.parts import session_scores, symbol_scores
 from workbench.figures.prices import prices
 from workbench.figures.profile import columns, coverage, missing_map, returns_histogram
 from workbench.figures.score import dimensions, loss_map, waterfall
 from workbench.figures.shape import correlation, missing_calendar, missing_hours, tails
+from workbench.figures.theme import INK, caption_html, restyle
 from workbench.figures.trend import metric_trend, score_trend
 from workbench.model.findings import Finding, Hypothesis, Severity
 from workbench.model.names import Kind
-from workbench.model.score import score_text
+from workbench.model.score import Thresholds, score_text
 
 DAY = date(2024, 1, 2)
 BAR = pl.DataFrame({
@@ -169,3 +171,25 @@ def test_tails_stand_beside_a_normal() -> None:
     at_two = [float(np.interp(2, trace.x, trace.y)) for trace in (seen, normal)]
     assert at_two == pytest.approx([0.0455, 0.0455], abs=0.005)
     assert "axis2" not in str(drawn.layout.to_plotly_json().keys())
+
+
+def test_parts_below_a_threshold_are_told_by_shape_and_colour() -> None:
+    days = pl.date_range(date(2024, 1, 1), date(2024, 1, 4), eager=True)
+    sessions = session_scores(pl.DataFrame({"session": days, "score": [100.0, 84.0, 40.0, None]}), Thresholds())
+    assert [(trace.name, len(trace.x)) for trace in sessions.data] == [(None, 3), ("high (1)", 1), ("critical (1)", 1)]
+    assert "2 are below 85, the lowest 40.0 on 2024-01-03" in repr(sessions)
+    symbols = symbol_scores(pl.DataFrame({"symbol": ["<b>A</b>", "B"], "score": [99.0, 84.0]}), Thresholds())
+    assert list(symbols.data[0].marker.symbol) == ["triangle-up", "circle"]
+    assert "<b>A</b>" not in symbols.to_json()
+
+
+def test_a_figure_is_for_any_page_and_its_text_is_below_it() -> None:
+    drawn = metric_trend(pl.DataFrame({"session": [DAY], "value": [0.25]}), name="<script>alert(1)</script>")
+    shown = restyle(drawn, "notebook")
+    assert shown.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
+    assert INK not in shown.to_json().replace(f'"bgcolor":"{INK}"', "")
+    assert drawn.layout.template.layout.paper_bgcolor == "#ffffff"
+    below = caption_html(drawn)
+    assert "role='note'" in below
+    assert "<script>" not in below
+    assert "&lt;script&gt;alert(1)" in below

@@ -70,7 +70,7 @@ def missing_calendar(frame: pl.DataFrame) -> go.Figure:
     told[rows, placed["week"].to_numpy()] = [f"{d} ({DAYS[w]})<br>{m:,} of {e:,} rows missing" for d, w, m, e in cells]
     lost, due = int(known["missing"].sum()), int(known["expected"].sum())
     bad = known.filter(pl.col("missing") > 0)
-    worst = bad.sort(pl.col("missing") / pl.col("expected"), descending=True)
+    worst = bad.sort([pl.col("missing") / pl.col("expected"), SESSION], descending=[True, False])
     most = f"; most on {worst[SESSION][0]}" if len(worst) else ""
     alt = (
         f"Calendar of {years[0]} to {years[-1]}, a cell a day: {lost:,} of {due:,} rows are missing, on {len(bad):,} days{most}."
@@ -108,7 +108,7 @@ def missing_hours(frame: pl.DataFrame) -> go.Figure:
         "" if e is None else f"{d}, {t:%H:%M}<br>{m:,} of {e:,} rows missing"
         for t, d, e, m in grid.select("slot", SESSION, "expected", "missing").rows()
     ], dtype=object).reshape(shape)  # fmt: skip
-    lost = by.group_by("slot").agg(pl.col("missing").sum()).sort("missing", descending=True)
+    lost = by.group_by("slot").agg(pl.col("missing").sum()).sort(["missing", "slot"], descending=[True, False])
     most = f"; most begin at {lost['slot'][0]:%H:%M}" if lost["missing"][0] else ""
     alt = f"Heat map of {len(columns)} periods by {len(slots)} half hours: {int(by['missing'].sum()):,} rows are missing{most}."
     figure = blank(title, alt=alt, height=170 + 20 * len(slots))

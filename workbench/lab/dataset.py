@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.lab.arrivals import Offer, moment_of_arrival, offers, receive
+from workbench.lab.contexts import axes_of
 from workbench.lab.decisions import Decisions
 from workbench.lab.displays import frame_html
 from workbench.lab.exploring import CORRECTED, STORED, Exploration, Version, Wanted, explore
@@ -21,6 +22,7 @@ from workbench.lab.quarantine import quarantined
 from workbench.lab.results import Arrivals, Findings, Rows, RunReport, Scored, Transformation
 from workbench.lab.run_report import write_run_report
 from workbench.lab.scratch import scratch
+from workbench.lab.sources import Sources, sources_of
 from workbench.lake import TableRef, receipts, scan, version_of
 from workbench.lake import history as versions
 from workbench.lake.run_history import read_runs
@@ -194,11 +196,16 @@ class Dataset(Gathering):
 
     def findings(self, **which: Any) -> Findings:
         """Return what is wrong, worst first; ``which`` is as for :meth:`gather`."""
-        return Findings(self.judge(**which).findings)
+        made = self.judge(**which)
+        return Findings(made.findings, made)
 
     def profile(self, **which: Any) -> Profile:
         """Describe columns and symbols, what is missing when, tails and correlations; ``which`` is as for :meth:`gather`."""
-        return profiled(self.judge(findings=False, **which), self.contract.title or self.name, Exploration(self).axes.timezone)
+        return profiled(self.judge(findings=False, **which), self.contract.title or self.name, axes_of(self.contract).timezone)
+
+    def sources(self, **which: Any) -> Sources:
+        """Compare with the contract's other sources: conventions, agreement, trust; ``which`` is as for :meth:`gather`."""
+        return sources_of(self.judge(findings=False, **which), self.contract.title or self.name)
 
     def report(self, session: str | date, *, run: str, now: datetime | None = None) -> RunReport:
         """Write the report of a run into its folder, comparing it with the run before."""

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from workbench.figures.parts import session_scores, symbol_scores
 from workbench.figures.prices import prices as price_figure
 from workbench.figures.score import dimensions, loss_map, waterfall
-from workbench.lab.displays import findings_html, frame_html, score_html, table, titled
+from workbench.lab.contexts import FindingInContext, with_context
+from workbench.lab.displays import findings_html, frame_html, score_html
 from workbench.lab.documents import finding_document, plain, quality_record, score_document
 from workbench.model.errors import BadInput, did_you_mean
+from workbench.model.html import table, titled
 from workbench.model.score import score_text
 from workbench.quality.attribution import BYS, By, attribution
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -121,7 +123,7 @@ class Scored:
     @property
     def findings(self) -> Findings:
         """What is wrong, worst first."""
-        return Findings(self.judgement.findings)
+        return Findings(self.judgement.findings, self.judgement)
 
     def quality_record(self, session: date | str) -> dict[str, Any]:
         """Return what a run keeps: the score, this session's own score, every finding."""
@@ -129,8 +131,16 @@ class Scored:
         return quality_record(self.judgement, day)
 
     def figure(self, which: str = "waterfall") -> go.Figure:
-        """Draw the way down from 100 (``waterfall``), ``dimensions``, or ``losses`` by symbol and session."""
-        return _drawn(which, {"waterfall": waterfall, "dimensions": dimensions, "losses": loss_map}, self.score)
+        """Draw the way down from 100 (``waterfall``), ``dimensions``, ``losses``, or each of ``symbols`` or ``sessions``."""
+        if which in ("symbols", "sessions"):
+            limits = self.judgement.evidence.contract.score.thresholds()
+            draw, part = (symbol_scores, self.score.by_symbol) if which == "symbols" else (session_scores, self.score.by_session)
+            return draw(part, limits)
+        ways = {"waterfall": waterfall, "dimensions": dimensions, "losses": loss_map}
+        if which not in ways:
+            known = (*ways, "symbols", "sessions")
+            raise BadInput(f"no figure '{which}'; expected one of {', '.join(known)}{did_you_mean(which, known)}")
+        return ways[which](self.score)
 
     def _repr_html_(self) -> str:
         return score_html(self.score, self.title)
@@ -144,12 +154,17 @@ class Findings:
     """What is wrong, worst first."""
 
     items: tuple[Finding, ...]
+    judgement: Judgement | None = None
 
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, index: int) -> Finding:
-        return self.items[index]
+    def __getitem__(self, index: int) -> FindingInContext:
+        return with_context(self.items[index], self.judgement)
+
+    def figure(self, index: int = 0) -> go.Figure:
+        """Draw one finding in its context, the worst by default."""
+        return self[index].figure()
 
     def to_polars(self) -> pl.DataFrame:
         """Return one row a finding; times as text, values as JSON text."""
@@ -170,7 +185,7 @@ class Findings:
         return findings_html(self.items)
 
     def __repr__(self) -> str:
-        return f"{len(self.items)} findings" + "".join(f"\n  {f.severity} {f.kind} {f.symbol} {f.start}" for f in self.items[:10])
+        return f"{len(self.items)} findings" + "".join(f"\n  {finding!r}" for finding in self.items[:10])
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +273,3 @@ def losses(score: Score, most: int = 200) -> dict[str, list[dict[str, Any]]]:
         shares = list(attribution(score, by).items())[:most]
         found[by] = [{"name": plain(key), "points": float(p), "share": float(p / total)} for key, p in shares]
     return found
-
-
-def _drawn(which: str, ways: Mapping[str, Callable[[Any], go.Figure]], data: object) -> go.Figure:
-    if which not in ways:
-        raise BadInput(f"no figure '{which}'; expected one of {', '.join(ways)}{did_you_mean(which, ways)}")
-    return ways[which](data)
