@@ -21,15 +21,19 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberat
 BLUE, SKY, GREEN, ORANGE, VERMILION, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
 INK, MUTED, GRID, PAPER = "#1f2933", "#5b6775", "#e4e8ed", "#ffffff"
 CRIMSON, SLATE = "#9B1B30", "#7B8794"
-ZERO = "#f6f7f9"
+# White to dark in one hue: order survives any colour vision and a grey printer.
+_RAMP = ("#f6f7f9", "#fdd8b5", "#f58d3d", "#b84300", "#5c1a00")
 
-# Ink, muted ink, grid, paper, and nothing at all on a scale. The tone of ``notebook`` has a contrast of 4.3 with white and
-# with JupyterLab's #111 alike; where its style sheet is at hand, letters are in JupyterLab's own ink (NOTEBOOK_STYLE).
-PALETTES: dict[Theme, tuple[str, str, str, str, str]] = {
-    "light": (INK, MUTED, GRID, PAPER, ZERO),
-    "dark": ("#e6eaef", "#a9b4c0", "#343c46", "#15191e", "#20262d"),
-    "notebook": ("#6f7b88", "#707c89", "rgba(128,138,148,0.22)", "rgba(0,0,0,0)", "rgba(128,138,148,0.10)"),
-}
+# Ink, muted ink, grid, paper, and the ramp. The tones of ``notebook`` have a contrast of 4.3 with white and with JupyterLab's
+# #111 alike, and its ramp goes from hardly there to full; where its style sheet is at hand, letters are in JupyterLab's own ink.
+PALETTES: dict[Theme, tuple[str, ...]] = {
+    "light": (INK, MUTED, GRID, PAPER, *_RAMP),
+    "dark": ("#e6eaef", "#a9b4c0", "#343c46", "#15191e", "#20262d", "#5c3a14", "#9a5a1c", "#e07b28", "#ffb875"),
+    "notebook": (
+        "#6f7b88", "#707c89", "rgba(128,138,148,0.22)", "rgba(0,0,0,0)",
+        "rgba(128,138,148,0.11)", "rgba(213,94,0,0.3)", "rgba(213,94,0,0.55)", "rgba(213,94,0,0.8)", "rgba(213,94,0,1)",
+    ),
+}  # fmt: skip
 _LETTERS = (
     "[class*=title]",
     ".legendtext",
@@ -44,7 +48,7 @@ NOTEBOOK_STYLE = (
     + ",".join(f".js-plotly-plot {name}" for name in _LETTERS)
     + "{fill:var(--jp-ui-font-color1,#6f7b88)!important}"
     + ".wb-alt{color:var(--jp-ui-font-color2,#6f7b88);font:12px/1.4 var(--jp-ui-font-family,system-ui,sans-serif);"
-    + "margin:0 12px 8px;max-width:90ch;overflow-wrap:anywhere}</style>"
+    + "margin:0 12px 8px;max-width:130ch;overflow-wrap:anywhere}</style>"
 )
 
 DIMENSION_COLOURS: dict[Dimension, str] = {
@@ -66,14 +70,13 @@ SEVERITY_SHAPES: dict[Severity, str] = {
     Severity.HIGH: "triangle-up",
     Severity.CRITICAL: "x",
 }
-# White to dark in one hue: order survives any colour vision and a grey printer.
-LOSS_SCALE = [[0.0, ZERO], [0.08, "#fdd8b5"], [0.35, "#f58d3d"], [0.7, "#b84300"], [1.0, "#5c1a00"]]
+LOSS_SCALE = [[at, colour] for at, colour in zip((0.0, 0.08, 0.35, 0.7, 1.0), _RAMP, strict=True)]
 
 
 @cache
 def template(theme: Theme = "light") -> go.layout.Template:
     """Return the ``workbench`` template: little ink, title left, legible type, for a page of that theme."""
-    ink, muted, grid, paper, _ = PALETTES[theme]
+    ink, muted, grid, paper = PALETTES[theme][:4]
     label, letters = (INK, PAPER) if theme == "notebook" else (paper, ink)
     axis = {
         "gridcolor": grid, "linecolor": grid, "zerolinecolor": grid, "zerolinewidth": 1, "ticks": "", "automargin": True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.lab.arrivals import Offer, moment_of_arrival, offers, receive
+from workbench.lab.contexts import axes_of
 from workbench.lab.decisions import Decisions
 from workbench.lab.displays import frame_html
 from workbench.lab.exploring import CORRECTED, STORED, Exploration, Version, Wanted, explore
@@ -17,18 +18,18 @@ from workbench.lab.found_context import Surroundings
 from workbench.lab.gathering import Day, Gathering, as_day
 from workbench.lab.history import History, rebuild
 from workbench.lab.processing import transform
+from workbench.lab.profiled import Profile, profiled
 from workbench.lab.quarantine import quarantined
-from workbench.lab.report import sampled
-from workbench.lab.results import Arrivals, Findings, Profile, Rows, RunReport, Scored, Transformation
+from workbench.lab.results import Arrivals, Findings, Rows, RunReport, Scored, Transformation
 from workbench.lab.reviewing import Review
 from workbench.lab.run_report import write_run_report
 from workbench.lab.scratch import scratch
+from workbench.lab.sources import Sources, sources_of
 from workbench.lake import TableRef, receipts, scan, version_of
 from workbench.lake import history as versions
 from workbench.lake.run_history import read_runs
 from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, SESSION, SYMBOL
-from workbench.quality.profile import column_profile, log_returns, missing_by_month, symbol_profile
 from workbench.transform.corporate_actions import adjusted_by_events, with_events
 from workbench.widgets.desk import Desk
 from workbench.widgets.review import ReviewView
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
     import ipywidgets
     import plotly.graph_objects as go
+
+    from workbench.model.contract import Contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,19 +200,16 @@ class Dataset(Gathering):
 
     def findings(self, **which: Any) -> Findings:
         """Return what is wrong, worst first; ``which`` is as for :meth:`gather`."""
-        return Findings(self.judge(**which).findings)
+        made = self.judge(**which)
+        return Findings(made.findings, made)
 
     def profile(self, **which: Any) -> Profile:
-        """Describe columns and symbols; ``which`` is as for :meth:`gather`."""
-        made = self.judge(findings=False, **which)
-        some, ledger = sampled(made), made.ledger
-        return Profile(
-            columns=column_profile(some, ledger.terms.fields),
-            symbols=symbol_profile(ledger),
-            missing=missing_by_month(ledger),
-            returns=log_returns(some, self.contract.kind),
-            title=self.contract.title or self.name,
-        )
+        """Describe columns and symbols, what is missing when, tails and correlations; ``which`` is as for :meth:`gather`."""
+        return profiled(self.judge(findings=False, **which), self.contract.title or self.name, axes_of(self.contract).timezone)
+
+    def sources(self, **which: Any) -> Sources:
+        """Compare with the contract's other sources: conventions, agreement, trust; ``which`` is as for :meth:`gather`."""
+        return sources_of(self.judge(findings=False, **which), self.contract.title or self.name)
 
     def report(self, session: str | date, *, run: str, now: datetime | None = None) -> RunReport:
         """Write the report of a run into its folder, comparing it with the run before."""
@@ -286,7 +286,7 @@ class Dataset(Gathering):
         """Return every version of the processed rows, oldest first: when it was recorded, what it replaced, which run made it."""
         return versions(self.lake, TableRef.processed(self.name))
 
-    def scratch(self, *arrivals: Any, references: Mapping[str, Any] | None = None) -> Dataset:
+    def scratch(self, *arrivals: Any, references: Mapping[str, Any] | None = None, contract: Contract | None = None) -> Dataset:
         """Make a dataset like this one of some frames, in a temporary place: to see what a change would do, and harm nothing.
 
         Parameters
@@ -295,13 +295,16 @@ class Dataset(Gathering):
             With standard columns, as :meth:`read` returns them; they arrive one after another, and each makes a version.
         references : mapping of name to frame, optional
             Other sources of the same data, to be compared with.
+        contract : Contract, optional
+            What is promised of it; this dataset's by default.
 
         Returns
         -------
         Dataset
             Its files are gone when Python ends.
         """
-        return scratch(self, *arrivals, references=references)
+        like = self if contract is None else replace(self, contract=contract)
+        return scratch(like, *arrivals, references=references)
 
     def quarantined(self) -> pl.DataFrame:
         """Return the rows in quarantine, each with its reason and the vendor's own cells."""

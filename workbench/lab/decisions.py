@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from workbench.lab.displays import table, titled
 from workbench.lab.learned import Learned
 from workbench.lab.quarantine import ID, quarantined
 from workbench.lab.review_json import ledger_frame, line_document
@@ -14,6 +13,7 @@ from workbench.lab.settling import Settlement, bring_in_line, settle
 from workbench.lake.decisions import append_entries, read_entries
 from workbench.model.decisions import NOBODY, Action, LedgerEntry
 from workbench.model.errors import BadInput
+from workbench.model.html import table, titled
 from workbench.model.names import DECIDED, EVENT_AT, REASON, REJECTED, SESSION, SYMBOL
 from workbench.review.corrections import standing
 from workbench.review.learning import learn

@@ -1,33 +1,22 @@
-"""A result's figures by name."""
+"""A result's figures are asked for by name."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workbench.model.errors import BadInput, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    import plotly.graph_objects as go
+    from collections.abc import Collection
 
 
-def figure_named(which: str, ways: Mapping[str, Callable[[Any], go.Figure]], data: object) -> go.Figure:
-    """Draw what is asked for.
-
-    Parameters
-    ----------
-    which : str
-    ways : mapping
-        Name -> how it is drawn.
-    data : object
-        What is drawn.
+def require_figure(which: str, known: Collection[str]) -> None:
+    """Refuse a figure that there is not.
 
     Raises
     ------
     BadInput
-        There is no figure of that name.
+        There is none of that name.
     """
-    if which not in ways:
-        raise BadInput(f"no figure '{which}'; expected one of {', '.join(ways)}{did_you_mean(which, ways)}")
-    return ways[which](data)
+    if which not in known:
+        raise BadInput(f"no figure '{which}'; expected one of {', '.join(known)}{did_you_mean(which, list(known))}")

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from workbench.calendars import calendar
 from workbench.figures.buckets import INTRADAY_STEPS, SESSION_STEPS
 from workbench.figures.charts import Beside, chart, together
-from workbench.figures.prices import Axes
+from workbench.lab.contexts import axes_of
 from workbench.lab.gathering import as_day
 from workbench.lab.snapshots import snapshot
 from workbench.lake import TableRef, history, scan, version_at
@@ -127,13 +126,6 @@ class Exploration:
         return history(self.dataset.lake, TableRef.processed(self.dataset.name))
 
     @cached_property
-    def axes(self) -> Axes:
-        """The clock and the unit of the dataset."""
-        contract = self.dataset.contract
-        named = contract.calendar if contract.calendar not in (None, "learned") else None
-        return Axes(contract.timezone or (calendar(named).timezone if named else "UTC"), contract.currency)
-
-    @cached_property
     def scored(self) -> Scored:
         """The score of what arrived, with its findings."""
         return self.dataset.score()
@@ -156,7 +148,7 @@ class Exploration:
         contract = self.dataset.contract
         rows = self._rows(wanted, wanted.version)
         every = "" if wanted.frequency == STORED else wanted.frequency
-        axes = replace(self.axes, every=every, window=window)
+        axes = replace(axes_of(contract), every=every, window=window)
         findings = self.scored.findings.items
         if len(wanted.symbols) > 1:
             beside = Beside(findings, note=VIEWS[wanted.view])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from workbench.lab.contracts import datasets_in, find_contract, read_settings
 from workbench.lab.dataset import Dataset
-from workbench.lab.displays import table, titled
 from workbench.lake import Lake, TableRef, version_of
+from workbench.model.html import table, titled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

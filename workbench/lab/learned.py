@@ -10,7 +10,7 @@ import polars as pl
 from workbench.figures.learning import precision, tolerances, what_if
 from workbench.lab.displays import frame_html
 from workbench.lab.documents import plain
-from workbench.lab.drawing import figure_named
+from workbench.lab.drawing import require_figure
 from workbench.model.checks import Verdict
 from workbench.quality.costs import with_tolerance
 
@@ -51,7 +51,8 @@ class Learned:
         """Draw ``thresholds`` (what others would have shown), ``precision`` by kind, or ``tolerances``."""
         ways = {"thresholds": what_if, "precision": precision, "tolerances": tolerances}
         data = {"thresholds": self.lessons.thresholds, "precision": self.lessons.kinds, "tolerances": self.tolerances()}
-        return figure_named(which, ways, data.get(which))
+        require_figure(which, ways)
+        return ways[which](data[which])
 
     def to_polars(self) -> pl.DataFrame:
         """Return ``kind, judged, confirmed, precision, low, high``."""
