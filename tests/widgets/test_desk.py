@@ -164,6 +164,7 @@ def test_the_view_shows_what_is_on_the_desk_and_hears_clicks(view: ReviewView) -
     view.listing.picked = {"value": view.listing.rows[2]["id"], "count": 1}
     assert where(view.desk) == ("IBM", "bad_tick")
     assert view.listing.selected == view.listing.rows[2]["id"]
+    assert "Candles of IBM from 2012-04-11" in view._texts["alt"].value
     view.listing.pressed = {"value": "q", "count": 1}
     assert view.desk.review.dataset.decisions.entries[0].action is Action.QUARANTINE
     assert repr(view).startswith("Review of us_equities: 2 of 14 decided")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from workbench.figures.live import LiveFigure
+from workbench.figures.theme import alt_of
 from workbench.model.decisions import TAKING, Action
 from workbench.model.findings import Severity
 from workbench.review.queue import State
@@ -33,7 +34,7 @@ TAKEN: Final = {
     Action.TAKE_GIVEN: "typed in",
 }  # fmt: skip
 STATES: Final = {"open": OPEN, **{state.value: (state,) for state in State}, EVERY: ()}
-TEXTS: Final = ("progress", "place", "header", "what", "values", "sent", "previews", "message")
+TEXTS: Final = ("progress", "place", "header", "alt", "what", "values", "sent", "previews", "message")
 KEYS: Final = (*MOVES, *MEMBERS, *"1234", SCOPE, UNDO, APPLY, *(choice.value for choice in Choice))
 
 
@@ -122,7 +123,17 @@ class ReviewView:
         buttons.append(self._button("Apply [A]", "put all decisions into the tables", "primary", APPLY))
         row = ipywidgets.HBox(buttons).add_class("wb-buttons")
         texts = self._texts
-        parts = [texts["header"], self._inputs["width"], self._canvas, facts, controls, row, texts["previews"], texts["message"]]
+        parts = [
+            texts["header"],
+            self._inputs["width"],
+            self._canvas,
+            texts["alt"],
+            facts,
+            controls,
+            row,
+            texts["previews"],
+            texts["message"],
+        ]
         return ipywidgets.VBox(parts).add_class("wb-main")
 
     def _button(self, label: str, tip: str, style: str, key: str) -> Any:
@@ -199,7 +210,7 @@ class ReviewView:
         self.listing.selected = desk.entry.items[0].id if desk.entry else ""
 
     def _draw_nothing(self) -> None:
-        for name in ("header", "what", "values", "sent", "previews"):
+        for name in ("alt", "what", "values", "sent", "previews"):
             self._texts[name].value = ""
         self._texts["header"].value = f"<div class='wb-head'><b>{NOTHING_LEFT}</b></div>"
         self._canvas.children = ()
@@ -223,6 +234,7 @@ class ReviewView:
             self._chart = LiveFigure(self.desk.figure)
         else:
             self._chart.redraw()
+        self._texts["alt"].value = html.alternative(alt_of(self._chart.widget))
         if not self._canvas.children:
             self._canvas.children = (self._chart.widget,)
 

@@ -33,6 +33,11 @@ def header(entry: Entry, item: Item, member: int) -> str:
     )
 
 
+def alternative(told: str) -> str:
+    """Say what the chart shows, for those who hear it."""
+    return f"<div class='wb-heard' role='note'>{text(told, 400)}</div>"
+
+
 def hypotheses(finding: Finding) -> str:
     """List the explanations that compete, the likeliest first, each with its evidence."""
     rows = "".join(
