@@ -2,8 +2,11 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
 from workbench.model.contract import parse_contract
 from workbench.model.decisions import POLICY, Action, LedgerEntry
+from workbench.model.errors import BadInput
 from workbench.model.findings import Finding, Severity
 from workbench.review.learning import learn
 from workbench.review.policies import decide
@@ -41,6 +44,16 @@ def test_a_threshold_says_how_many_fewer_and_what_it_would_have_missed() -> None
         (3, 3, 0),
         (4, 3, 1),
     ]
+
+
+def test_what_if_is_a_sentence() -> None:
+    lessons = learn(FINDINGS, [*REFUTED, *CONFIRMED])
+    assert lessons.what_if("bad_tick", 0.67) == (
+        "with a threshold of 0.65 for bad_tick you would have had 3 fewer findings, and missed none that you confirmed"
+    )
+    assert "and missed 1 that" in lessons.what_if("bad_tick", 0.75)
+    with pytest.raises(BadInput, match="expected one of bad_tick"):
+        lessons.what_if("stale", 0.8)
 
 
 def test_a_proposal_is_a_policy_that_asks_no_more_about_what_was_never_right() -> None:

@@ -37,6 +37,10 @@ class Learned:
         """Return changes to the contract as TOML; nothing changes by itself."""
         return self.lessons.proposals()
 
+    def what_if(self, kind: str, threshold: float) -> str:
+        """Say what another threshold would have changed; see :meth:`workbench.review.learning.Lessons.what_if`."""
+        return self.lessons.what_if(kind, threshold)
+
     def tolerances(self) -> pl.DataFrame:
         """Return ``check, factor, tolerance, score``: what the score would be with other tolerances."""
         failing = [check.result for check in self.score.checks if check.result.verdict is Verdict.FAIL]

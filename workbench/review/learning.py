@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from workbench.model.decisions import CONFIRMING, REFUTING
+from workbench.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,6 +43,25 @@ class Lessons:
 
     kinds: pl.DataFrame
     thresholds: pl.DataFrame
+
+    def what_if(self, kind: str, threshold: float) -> str:
+        """Say what asking for so much confidence would have changed for a kind.
+
+        Raises
+        ------
+        BadInput
+            Nobody has decided about that kind.
+        """
+        known = self.thresholds.filter((pl.col("kind") == kind) & (pl.col("threshold") <= threshold + 1e-9))
+        if known.is_empty():
+            kinds = self.kinds["kind"].to_list()
+            raise BadInput(f"kind {kind[:40]}: nobody has decided about one; expected one of {', '.join(kinds) or 'none yet'}")
+        row = known.sort("threshold").row(-1, named=True)
+        missed = f"missed {row['missed']:,}" if row["missed"] else "missed none"
+        return (
+            f"with a threshold of {row['threshold']:g} for {kind} you would have had {row['fewer']:,} fewer findings, and "
+            f"{missed} that you confirmed"
+        )
 
     def proposals(self) -> list[str]:
         """Return changes to the contract, as TOML: confidences below which a kind need not be asked about, as none was right."""
