@@ -62,7 +62,8 @@ def what_if(thresholds: pl.DataFrame) -> go.Figure:
         mine = thresholds.filter(thresholds["kind"] == kind)
         for column, label, colour in LINES:
             figure.add_scatter(
-                x=mine["threshold"].to_list(), y=mine[column].to_list(), name=label, row=at, col=1, showlegend=at == 1, mode="lines",
+                x=mine["threshold"].to_list(), y=mine[column].to_list(), name=label, row=at, col=1, showlegend=at == 1,
+                mode="lines",
                 line={"color": colour, "width": 2, "shape": "hv", "dash": "dot" if column == "fewer" else "solid"},
             )  # fmt: skip
         figure.update_yaxes(title={"text": words(kind)}, rangemode="tozero", tickformat="d", nticks=4, row=at, col=1)
