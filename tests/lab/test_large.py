@@ -95,6 +95,15 @@ def test_a_moment_cuts_both_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert chunked == whole
 
 
+def test_nothing_after_the_moment_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two prices of one session are missing, and the moment lies between them."""
+    bars = minute_bars().with_row_index("n")
+    bars = bars.with_columns(pl.when(pl.col("n").is_in([42, 46])).then(None).otherwise("close").alias("close")).drop("n")
+    whole, chunked = both(by_month(tmp_path / "bars", bars), monkeypatch, as_of=bars["time"][44])
+    assert chunked == whole
+    assert [finding["rows"] for finding in whole["findings"] if finding["kind"] == "missing_value"] == [1, 1]
+
+
 def test_files_that_overlap_in_time_are_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One file holds every other bar of the other, and a bar of its own twice: a duplicate over two files."""
     bars = minute_bars(sessions=40)

@@ -71,6 +71,10 @@ class Plan:
         placed = understand(arrived, contract.model_copy(update={"calendar": contract.calendar or name})).frame
         return placed, arrived.out_of_order
 
+    def known(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return standard rows without those after ``as_of``; rows without a readable time stay, to be counted."""
+        return rows if self.as_of is None else rows.filter(pl.col(EVENT_AT).is_null() | (pl.col(EVENT_AT) <= self.as_of))
+
 
 def large_files(paths: Sequence[Path]) -> tuple[str, ...]:
     """Return the Parquet files under some paths if they hold too many rows to be read at once; else none."""
@@ -106,9 +110,7 @@ def judged_files(
         def standard() -> pl.DataFrame:
             frame, out_of_order = plan.standard(read())
             disorder.append(out_of_order)
-            if as_of is None:
-                return frame
-            known = frame.filter(pl.col(EVENT_AT).is_null() | (pl.col(EVENT_AT) <= as_of))
+            known = plan.known(frame)
             left_out.append(len(frame) - len(known))
             return known
 
@@ -217,6 +219,6 @@ def _rows_again(plan: Plan, cells: pl.DataFrame) -> pl.DataFrame:
             rows = rows.drop("\0symbol", "\0day")
         found = rows.collect()
         if len(found):
-            standard = plan.standard(found)[0].with_columns(pl.col(SYMBOL).cast(pl.String))
+            standard = plan.known(plan.standard(found)[0]).with_columns(pl.col(SYMBOL).cast(pl.String))
             parts.append(standard.join(cells, on=cells.columns, how="semi", nulls_equal=True))
     return pl.concat(parts, how="diagonal_relaxed")
