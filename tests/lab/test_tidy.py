@@ -43,7 +43,8 @@ def test_tidy_rows_are_what_they_are_otherwise(contract: Contract) -> None:
     assert found is not None
     arrived = standardise([Origin(RawTable(table(), "x", ""))], columns=COLUMNS, kind=contract.kind, frequency="1m")
     other = understand(arrived, contract).frame
-    assert found.with_columns(pl.col("symbol").cast(pl.String)).select(other.columns).drop("row").equals(other.drop("row"))
+    assert found.with_columns(pl.col("symbol").cast(pl.String)).equals(other.select(found.columns))
+    assert other["unreadable"].null_count() == other["quarantine_reason"].null_count() == len(other)
 
 
 @pytest.mark.parametrize("stamp", ["start", "end"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from math import isfinite
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from workbench.lab.understanding import ONE_OFFSET
-from workbench.model.names import EVENT_AT, REASON, RECEIPT, ROW, SESSION, SYMBOL, UNREADABLE
+from workbench.model.names import EVENT_AT, SESSION, SYMBOL
 from workbench.transform.frequency import DAILY_OR_SLOWER, step_minutes
 
 if TYPE_CHECKING:
@@ -61,22 +62,23 @@ class Tidy:
         ----------
         chunk : DataFrame
             The table's columns.
+
+        Returns
+        -------
+        DataFrame or None
+            Without the columns that say what is wrong with a row, or where it came from: nothing is, and nobody asks.
         """
         fields = {name: source for name, source in self.columns.items() if name not in ("time", SYMBOL)}
-        from_utc = self._from_utc(chunk) if self._is_typed(chunk, fields) else None
-        symbols = None if from_utc is None else self._symbols(chunk)
-        if from_utc is None or symbols is None or not self._are_numbers(chunk, fields):
+        to_begin = self._to_begin(chunk) if self._is_typed(chunk, fields) else None
+        symbols = None if to_begin is None else self._symbols(chunk)
+        if to_begin is None or symbols is None or not self._are_numbers(chunk, fields):
             return None
         at = pl.col(self.columns["time"]).dt.cast_time_unit("us").dt.convert_time_zone("UTC")
         rows = chunk.select(
             pl.lit(symbols),
             at.alias(EVENT_AT),
-            (at.dt.replace_time_zone(None) - self.begins + from_utc).dt.date().alias(SESSION),
+            (at.dt.replace_time_zone(None) + to_begin).dt.date().alias(SESSION),
             *(pl.col(source).cast(pl.Float64).alias(name) for name, source in fields.items()),
-            pl.lit(None, dtype=pl.String).alias(UNREADABLE),
-            pl.lit("").alias(RECEIPT),
-            pl.int_range(pl.len(), dtype=pl.Int64).alias(ROW),
-            pl.lit(None, dtype=pl.String).alias(REASON),
         )
         return rows.rechunk()
 
@@ -102,11 +104,11 @@ class Tidy:
         return names.cast(pl.Categorical).gather(np.repeat(np.arange(len(names)), lengths)).alias(SYMBOL)
 
     def _are_numbers(self, chunk: pl.DataFrame, fields: Mapping[str, str]) -> bool:
-        floats = [pl.col(source).is_finite().all() for source in fields.values() if chunk[source].dtype.is_float()]
-        return not floats or bool(chunk.select(pl.all_horizontal(floats)).item())
+        floats = [pl.col(source).sum().alias(name) for name, source in fields.items() if chunk[source].dtype.is_float()]
+        return not floats or all(map(isfinite, chunk.select(floats).row(0)))  # one that is not finite makes its sum so
 
-    def _from_utc(self, chunk: pl.DataFrame) -> pl.Expr | None:
-        """Return how far the calendar's zone is from UTC at the begin of each bar; None where it might change twice."""
+    def _to_begin(self, chunk: pl.DataFrame) -> pl.Expr | None:
+        """Return what to add to stamps in UTC for when bars begin on the market's clock; None where that may change twice."""
         time, zone = chunk[self.columns["time"]].dt.convert_time_zone("UTC"), ZoneInfo(self.calendar.timezone)
         ends: tuple[datetime, datetime] = (time.min(), time.max())  # type: ignore[assignment]
         first, last = ends[0] - self.begins, ends[1] - self.begins
@@ -114,9 +116,10 @@ class Tidy:
             return None
         before, after = _offset(first, zone), _offset(last, zone)
         if before == after:
-            return pl.lit(before)
+            return pl.lit(before - self.begins)
         begins = pl.col(self.columns["time"]) - self.begins
-        return pl.when(begins < _change(first, last, zone)).then(pl.lit(before)).otherwise(pl.lit(after))
+        is_before = begins < _change(first, last, zone)
+        return pl.when(is_before).then(pl.lit(before - self.begins)).otherwise(pl.lit(after - self.begins))
 
 
 def _offset(at: datetime, zone: ZoneInfo) -> timedelta:
