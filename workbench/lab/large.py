@@ -16,6 +16,7 @@ import polars as pl
 from workbench.calendars import name_calendar
 from workbench.ingest.files import data_files, parquet_rows
 from workbench.lab.judgement import Judgement, judge
+from workbench.lab.keeping import Kept
 from workbench.lab.tidy import Tidy
 from workbench.lab.understanding import Understood, understand
 from workbench.lake import file_chunks
@@ -101,8 +102,8 @@ def judged_files(
     if sketch is None:
         return None
     contract, span = sketch.understood.contract, _span(sketch)
-    kept = next(iter(sketch.understood.calendars.values()), None)
-    plan = replace(sketch, tidy=Tidy.of(contract, sketch.columns, kept, span))
+    calendars = sketch.understood.calendars
+    plan = replace(sketch, tidy=Tidy.of(contract, sketch.columns, next(iter(calendars.values()), None), span))
     disorder: list[dict[str, int]] = []  # appended to by several threads, hence no counter
     left_out: list[int] = []
 
@@ -117,15 +118,21 @@ def judged_files(
         return standard
 
     fields = tuple(name for name in plan.columns if name not in ("time", SYMBOL))
-    terms = terms_of(contract, fields, plan.understood.calendars, (span[0], max(span[1], as_of.date()) if as_of else span[1]))
+    terms = terms_of(contract, fields, calendars, (span[0], max(span[1], as_of.date()) if as_of else span[1]))
+    kept = Kept(terms)
     try:
-        state = measured_chunks((chunk(read) for read in _chunks(plan)), terms)
+        state = measured_chunks((chunk(read) for read in _chunks(plan)), terms, also=kept.keep)
     except Overlap:
         return None
     evidence = Evidence(
         state=state, contract=contract, terms=terms, now=as_of, out_of_order=dict(sum(map(Counter, disorder), Counter()))
     )
-    return plan.understood, judge(evidence, lambda cells: _rows_again(plan, cells)), sum(left_out)
+
+    def look(cells: pl.DataFrame) -> pl.DataFrame:
+        rows, rest = kept.of(cells)
+        return pl.concat([rows, _rows_again(plan, rest)], how="diagonal_relaxed")
+
+    return plan.understood, judge(evidence, look), sum(left_out)
 
 
 def _plan(files: tuple[str, ...], contract: Contract | None, calendar: str | None, as_of: datetime | None) -> Plan | None:
