@@ -77,6 +77,13 @@ def test_chunk_by_chunk_says_the_same(tmp_path: Path, monkeypatch: pytest.Monkey
     assert kinds >= {"missing_value", "non_positive", "bad_tick", "ohlc_order", "missing_bar", "stale"}
 
 
+def test_symbols_that_are_not_in_the_sample_keep_the_calendar_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large, "SAMPLES", 1)
+    monkeypatch.setattr(large, "SAMPLE_ROWS", 200)
+    whole, chunked = both(by_month(tmp_path / "bars", minute_bars()), monkeypatch)
+    assert chunked == whole
+
+
 @pytest.mark.usefixtures("small_is_large")
 def test_months_are_read_in_the_order_of_time(tmp_path: Path) -> None:
     """By name, month 10 would come before month 2: folded in that order, February would lie inside what is merged."""

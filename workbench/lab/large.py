@@ -7,6 +7,7 @@ files) is read whole instead; the answer is the same.
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from workbench.model.contract import Contract
 
 LARGE_ROWS: Final = 2_000_000
-SAMPLES: Final = 8
-SAMPLE_ROWS: Final = 32_768
+SAMPLES: Final = 16
+SAMPLE_ROWS: Final = 8_192
 PARQUET: Final = (".parquet", ".pq")
 
 
@@ -52,11 +53,14 @@ class Plan:
         Standard name -> the files' own.
     understood
         Of the sample; its contract and calendars hold for all rows.
+    span
+        The first and the last day any row may lie on.
     """
 
     files: tuple[str, ...]
     columns: dict[str, str]
     understood: Understood
+    span: tuple[date, date]
     as_of: datetime | None
     tidy: Tidy | None = None
 
@@ -101,9 +105,8 @@ def judged_files(
     sketch = _plan(files, contract, calendar, as_of)
     if sketch is None:
         return None
-    contract, span = sketch.understood.contract, _span(sketch)
-    calendars = sketch.understood.calendars
-    plan = replace(sketch, tidy=Tidy.of(contract, sketch.columns, next(iter(calendars.values()), None), span))
+    contract, calendars, span = sketch.understood.contract, sketch.understood.calendars, sketch.span
+    plan = replace(sketch, tidy=Tidy.of(contract, sketch.columns, next(iter(calendars.values())), span))
     disorder: list[dict[str, int]] = []  # appended to by several threads, hence no counter
     left_out: list[int] = []
 
@@ -132,7 +135,8 @@ def judged_files(
         rows, rest = kept.of(cells)
         return pl.concat([rows, _rows_again(plan, rest)], how="diagonal_relaxed")
 
-    return plan.understood, judge(evidence, look), sum(left_out)
+    everyone = dict.fromkeys(state.series[SYMBOL].drop_nulls(), next(iter(calendars.values())))  # also those not in the sample
+    return replace(plan.understood, calendars=everyone), judge(evidence, look), sum(left_out)
 
 
 def _plan(files: tuple[str, ...], contract: Contract | None, calendar: str | None, as_of: datetime | None) -> Plan | None:
@@ -143,18 +147,24 @@ def _plan(files: tuple[str, ...], contract: Contract | None, calendar: str | Non
     if columns.symbol is None or columns.is_wide or len(columns.time) != 1:
         return None
     named = {"time": columns.time[0], SYMBOL: columns.symbol, **columns.fields}
-    arrived = standardise([Origin(table)], columns=named, kind=columns.kind, frequency=contract.frequency if contract else None)
-    if arrived.frequency in DAILY_OR_SLOWER and arrived.is_zoned:
+    if not _have_all(files, named):
         return None
-    declared = calendar or (contract.calendar if contract else None)
-    if declared is None and arrived.frequency == "1d":
-        declared = _named_by_all_days(files, named["time"])
-    understood = understand(arrived, contract, declared)
-    if understood.calendar in (None, "learned") or not _have_all(files, named):
-        return None
-    return Plan(
-        _in_time(files, named["time"]), named, replace(understood, frame=understood.frame.clear(), out_of_order={}), as_of
-    )
+    with ThreadPoolExecutor(1) as pool:
+        ends = pool.submit(_ends, files, named["time"])  # they are read while the sample is understood
+        arrived = standardise(
+            [Origin(table)], columns=named, kind=columns.kind, frequency=contract.frequency if contract else None
+        )
+        if arrived.frequency in DAILY_OR_SLOWER and arrived.is_zoned:
+            return None
+        declared = calendar or (contract.calendar if contract else None)
+        if declared is None and arrived.frequency == "1d":
+            declared = _named_by_all_days(files, named["time"])
+        understood = understand(arrived, contract, declared)
+        if understood.calendar in (None, "learned"):
+            return None
+        understood = replace(understood, frame=understood.frame.clear(), out_of_order={})
+        in_time = tuple(ends.result().sort("least", "file")["file"])
+        return Plan(in_time, named, understood, _span(ends.result(), named["time"]), as_of)
 
 
 def _named_by_all_days(files: tuple[str, ...], time: str) -> str:
@@ -169,11 +179,12 @@ def _have_all(files: tuple[str, ...], columns: dict[str, str]) -> bool:
     return all(source in schema for schema in schemas for source in columns.values())
 
 
-def _in_time(files: tuple[str, ...], time: str) -> tuple[str, ...]:
-    """Sort files by the first moment in them: a month called 10 does not come before one called 2."""
-    firsts = [pl.scan_parquet(file, hive_partitioning=True).select(pl.col(time).min()).collect().item() for file in files]
-    order = pl.DataFrame({"first": firsts, "file": files}, strict=False).sort("first", "file")
-    return tuple(order["file"])
+def _ends(files: tuple[str, ...], time: str) -> pl.DataFrame:
+    """Return ``file, least, most``: the first and the last stamp in each file."""
+    stamp = pl.col(time)
+    asked = (stamp.min().alias("least"), stamp.max().alias("most"))
+    found = pl.collect_all([pl.scan_parquet(file, hive_partitioning=True).select(asked) for file in files])
+    return pl.concat(found, how="vertical_relaxed").insert_column(0, pl.Series("file", files))
 
 
 def _sample(files: tuple[str, ...]) -> pl.DataFrame:
@@ -184,10 +195,10 @@ def _sample(files: tuple[str, ...]) -> pl.DataFrame:
         at = number * total // SAMPLES
         for file, size in zip(files, sizes, strict=True):
             if at < size:
-                parts.append(pl.scan_parquet(file, hive_partitioning=True).slice(at, SAMPLE_ROWS).collect())
+                parts.append(pl.scan_parquet(file, hive_partitioning=True).slice(at, SAMPLE_ROWS))
                 break
             at -= size
-    return pl.concat(parts, how="diagonal_relaxed")
+    return pl.concat(pl.collect_all(parts), how="diagonal_relaxed")
 
 
 def _chunks(plan: Plan) -> Iterator[Callable[[], pl.DataFrame]]:
@@ -195,15 +206,11 @@ def _chunks(plan: Plan) -> Iterator[Callable[[], pl.DataFrame]]:
         yield from file_chunks(file, tuple(plan.columns.values()), hive=True)
 
 
-def _span(plan: Plan) -> tuple[date, date]:
+def _span(ends: pl.DataFrame, time: str) -> tuple[date, date]:
     """Return the first and the last day any row may lie on: those of the stamps, and one more on either side."""
-    time = plan.columns["time"]
-    stamps = pl.concat([pl.scan_parquet(f, hive_partitioning=True).select(time) for f in plan.files])
-    least, most = stamps.select(pl.col(time).min().alias("least"), pl.col(time).max().alias("most")).collect().row(0)
-    bounds = pl.DataFrame({time: [least, most]})
+    bounds = pl.DataFrame({time: [ends["least"].min(), ends["most"].max()], "close": [1.0, 1.0]})
     arrived = standardise(
-        [Origin(typed_table(bounds.with_columns(pl.lit(1.0).alias("close")), origin=plan.files[0], label=""))],
-        columns={"time": time, "close": "close"},
+        [Origin(typed_table(bounds, origin=ends["file"][0], label=""))], columns={"time": time, "close": "close"}
     )
     days = arrived.frame["stamp"].dt.date()
     return days.min() - timedelta(days=1), days.max() + timedelta(days=1)  # type: ignore[operator,return-value]
