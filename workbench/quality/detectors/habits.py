@@ -114,7 +114,11 @@ def sides(values: Floats) -> tuple[Floats, Floats]:
 
 def _median_before(values: Floats) -> Floats:
     padded = np.concatenate([np.full(NEIGHBOURS, np.nan), values])
-    return median_of_few(np.stack([padded[k : k + len(values)] for k in range(NEIGHBOURS)]))
+    first, second, third = rows = np.stack([padded[k : k + len(values)] for k in range(NEIGHBOURS)])
+    found: Floats = np.maximum(np.minimum(first, second), np.minimum(np.maximum(first, second), third))
+    lacking = np.flatnonzero(~np.isfinite(rows).all(axis=0))
+    found[lacking] = median_of_few(rows[:, lacking])
+    return found
 
 
 def median_of_few(stack: Floats) -> Floats:
