@@ -101,7 +101,7 @@ class Tidy:
             or np.isin(back, lengths.cumsum()).sum() < len(back)
         ):
             return None
-        return names.cast(pl.Categorical).gather(np.repeat(np.arange(len(names)), lengths)).alias(SYMBOL)
+        return names.cast(pl.Categorical).gather(np.repeat(np.arange(len(names), dtype=np.uint32), lengths)).alias(SYMBOL)
 
     def _are_numbers(self, chunk: pl.DataFrame, fields: Mapping[str, str]) -> bool:
         floats = [pl.col(source).sum().alias(name) for name, source in fields.items() if chunk[source].dtype.is_float()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import polars as pl
 
 from workbench.model.names import SYMBOL
 from workbench.quality.chain import STEP
@@ -15,6 +14,7 @@ from workbench.quality.standing import LONE, scales
 from workbench.quality.terms import NO_DAY
 
 if TYPE_CHECKING:
+    import polars as pl
     from numpy.typing import NDArray
 
     from workbench.quality.rows import Positions
@@ -44,11 +44,12 @@ def doubtful(state: State, terms: Terms) -> NDArray[np.bool_]:
     found = np.zeros(len(state.series), dtype=bool)
     if state.series.is_empty() or not terms.is_intraday or "bid" in terms.fields:
         return found
-    lone = _lone(state)
     symbol = state.series[SYMBOL].rle_id().to_numpy()
+    failed, spikes = _parts_of(state.counts, state), _parts_of(state.spikes, state)
+    lone = spikes[_is_lone(state, symbol, spikes)]
     beside = np.clip(np.concatenate([lone - 1, lone, lone + 1]), 0, len(found) - 1)
     found[beside[symbol[beside] == np.tile(symbol[lone], 3)]] = True
-    found[_parts_of(state.counts.filter(pl.col("what").is_in(FAILED)), state)] = True
+    found[failed[state.counts["what"].is_in(FAILED).to_numpy()]] = True
     return found | _short(state, terms)
 
 
@@ -60,14 +61,12 @@ def _parts_of(some: pl.DataFrame, state: State) -> Positions:
     return found
 
 
-def _lone(state: State) -> Positions:
-    """Return the parts with a price that lies far off by what its symbol does in this chunk."""
-    spikes = state.spikes.filter(pl.col("field") != STEP)
-    symbol = state.series[SYMBOL].rle_id().to_numpy()
+def _is_lone(state: State, symbol: NDArray[np.uint32], spikes: Positions) -> NDArray[np.bool_]:
+    """Say which spikes lie far off by what their symbol does in this chunk; lasting steps are none."""
     starts = np.flatnonzero(np.diff(symbol, prepend=1))
     scale = scales(np.add.reduceat(state.series["returns"].to_numpy(), starts, dtype=np.int64))
-    at = _parts_of(spikes, state)
-    found: Positions = at[spikes["move"].to_numpy() > WIDE * LONE * scale[symbol[at]]]
+    is_far = state.spikes["move"].to_numpy() > WIDE * LONE * scale[symbol[spikes]]
+    found: NDArray[np.bool_] = is_far & (state.spikes["field"] != STEP).to_numpy()
     return found
 
 
