@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from workbench.model.contract import Contract
 
 LARGE_ROWS: Final = 2_000_000
-SAMPLES: Final = 16
-SAMPLE_ROWS: Final = 8_192
+SAMPLES: Final = 8
+SAMPLE_ROWS: Final = 16_384
 PARQUET: Final = (".parquet", ".pq")
 
 
@@ -49,20 +49,25 @@ class Plan:
 
     Attributes
     ----------
+    files
+        In order of time; each with the first and the last day any of its rows may lie on, None where it has no times.
     columns
         Standard name -> the files' own.
     understood
         Of the sample; its contract and calendars hold for all rows.
-    span
-        The first and the last day any row may lie on.
     """
 
-    files: tuple[str, ...]
+    files: dict[str, tuple[date, date] | None]
     columns: dict[str, str]
     understood: Understood
-    span: tuple[date, date]
     as_of: datetime | None
     tidy: Tidy | None = None
+
+    @property
+    def span(self) -> tuple[date, date]:
+        """The first and the last day any row may lie on."""
+        known = [days for days in self.files.values() if days is not None]
+        return min(first for first, _ in known), max(last for _, last in known)
 
     def standard(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
         """Return rows of one chunk on their place in time, and symbol -> rows that are out of order."""
@@ -70,7 +75,7 @@ class Plan:
         if rows is not None:
             return rows, {}
         contract = self.understood.contract
-        table = typed_table(frame, origin=self.files[0], label="")
+        table = typed_table(frame, origin=next(iter(self.files)), label="")
         arrived = standardise([Origin(table)], columns=self.columns, kind=contract.kind, frequency=contract.frequency)
         name = self.understood.calendar
         placed = understand(arrived, contract.model_copy(update={"calendar": contract.calendar or name})).frame
@@ -163,8 +168,7 @@ def _plan(files: tuple[str, ...], contract: Contract | None, calendar: str | Non
         if understood.calendar in (None, "learned"):
             return None
         understood = replace(understood, frame=understood.frame.clear(), out_of_order={})
-        in_time = tuple(ends.result().sort("least", "file")["file"])
-        return Plan(in_time, named, understood, _span(ends.result(), named["time"]), as_of)
+        return Plan(_with_days(ends.result(), named["time"]), named, understood, as_of)
 
 
 def _named_by_all_days(files: tuple[str, ...], time: str) -> str:
@@ -180,11 +184,11 @@ def _have_all(files: tuple[str, ...], columns: dict[str, str]) -> bool:
 
 
 def _ends(files: tuple[str, ...], time: str) -> pl.DataFrame:
-    """Return ``file, least, most``: the first and the last stamp in each file."""
+    """Return ``file, least, most``: the first and the last stamp in each file, sorted: month 10 does not come before month 2."""
     stamp = pl.col(time)
     asked = (stamp.min().alias("least"), stamp.max().alias("most"))
     found = pl.collect_all([pl.scan_parquet(file, hive_partitioning=True).select(asked) for file in files])
-    return pl.concat(found, how="vertical_relaxed").insert_column(0, pl.Series("file", files))
+    return pl.concat(found, how="vertical_relaxed").with_columns(pl.Series("file", files)).sort("least", "file")
 
 
 def _sample(files: tuple[str, ...]) -> pl.DataFrame:
@@ -206,14 +210,15 @@ def _chunks(plan: Plan) -> Iterator[Callable[[], pl.DataFrame]]:
         yield from file_chunks(file, tuple(plan.columns.values()), hive=True)
 
 
-def _span(ends: pl.DataFrame, time: str) -> tuple[date, date]:
-    """Return the first and the last day any row may lie on: those of the stamps, and one more on either side."""
-    bounds = pl.DataFrame({time: [ends["least"].min(), ends["most"].max()], "close": [1.0, 1.0]})
+def _with_days(ends: pl.DataFrame, time: str) -> dict[str, tuple[date, date] | None]:
+    """Return for each file the days its rows may lie on: those of its stamps, and one more on either side."""
+    stamps = pl.concat([ends["least"], ends["most"]]).alias(time).to_frame().with_columns(pl.lit(1.0).alias("close"))
     arrived = standardise(
-        [Origin(typed_table(bounds, origin=ends["file"][0], label=""))], columns={"time": time, "close": "close"}
+        [Origin(typed_table(stamps, origin=ends["file"][0], label=""))], columns={"time": time, "close": "close"}
     )
     days = arrived.frame["stamp"].dt.date()
-    return days.min() - timedelta(days=1), days.max() + timedelta(days=1)  # type: ignore[operator,return-value]
+    first, last = days[: len(ends)].dt.offset_by("-1d"), days[len(ends) :].dt.offset_by("1d")
+    return {file: None if a is None else (a, b) for file, a, b in zip(ends["file"], first, last, strict=True)}
 
 
 def _rows_again(plan: Plan, cells: pl.DataFrame) -> pl.DataFrame:
@@ -223,12 +228,17 @@ def _rows_again(plan: Plan, cells: pl.DataFrame) -> pl.DataFrame:
         return schema
     symbol, time = plan.columns[SYMBOL], plan.columns["time"]
     parts = [schema]
-    for file in plan.files:
+    for file, days in plan.files.items():
+        mine = cells if days is None or SESSION not in cells.columns else _within(cells, days)
+        if mine.is_empty():
+            continue
         rows = pl.scan_parquet(file, hive_partitioning=True).select(list(dict.fromkeys(plan.columns.values())))
-        rows = rows.filter(pl.col(symbol).cast(pl.String).is_in(cells[SYMBOL].unique().implode()))
-        if SESSION in cells.columns and isinstance(rows.collect_schema()[time], pl.Datetime):
-            near = pl.concat([cells.with_columns(pl.col(SESSION) + timedelta(days=n)) for n in (-1, 0, 1)]).unique()
-            keyed = rows.with_columns(pl.col(symbol).cast(pl.String).alias("\0symbol"), pl.col(time).dt.date().alias("\0day"))
+        types = rows.collect_schema()
+        name = pl.col(symbol) if types[symbol] == pl.String else pl.col(symbol).cast(pl.String)
+        rows = rows.filter(name.is_in(mine[SYMBOL].unique().to_list()))
+        if SESSION in cells.columns and isinstance(types[time], pl.Datetime):
+            near = pl.concat([mine.with_columns(pl.col(SESSION) + timedelta(days=n)) for n in (-1, 0, 1)]).unique()
+            keyed = rows.with_columns(name.alias("\0symbol"), pl.col(time).dt.date().alias("\0day"))
             rows = keyed.join(near.lazy(), left_on=["\0symbol", "\0day"], right_on=[SYMBOL, SESSION], how="semi")
             rows = rows.drop("\0symbol", "\0day")
         found = rows.collect()
@@ -236,3 +246,8 @@ def _rows_again(plan: Plan, cells: pl.DataFrame) -> pl.DataFrame:
             standard = plan.known(plan.standard(found)[0]).with_columns(pl.col(SYMBOL).cast(pl.String))
             parts.append(standard.join(cells, on=cells.columns, how="semi", nulls_equal=True))
     return pl.concat(parts, how="diagonal_relaxed")
+
+
+def _within(cells: pl.DataFrame, days: tuple[date, date]) -> pl.DataFrame:
+    """Return the cells of some days; those without a session may have rows anywhere."""
+    return cells.filter(pl.col(SESSION).is_null() | pl.col(SESSION).is_between(*days))
