@@ -98,6 +98,8 @@ class Notebook:
     def theme(self, name: Literal["Light", "Dark"]) -> None:
         """Put JupyterLab into its light or its dark theme."""
         self.page.evaluate(THEME, f"JupyterLab {name}")
+        self.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=f"JupyterLab {name}")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def screenshot(self, name: str, *, whole: bool = False) -> Path:
         """Store what is seen, or the whole notebook, under ``tests/.artifacts``; return the file."""
@@ -141,7 +143,7 @@ class JupyterLab:
         notebook = Notebook(context.new_page())
         page = notebook.page
         page.on("console", lambda said: notebook.errors.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: notebook.errors.append(str(error)))
+        page.on("pageerror", lambda error: notebook.errors.append(error.stack or str(error)))
         page.on("dialog", lambda dialog: (notebook.errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.goto(f"{self.url}/lab?reset&token={self.token}")
         page.wait_for_function("() => window.jupyterapp !== undefined")

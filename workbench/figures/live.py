@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from workbench.figures.buckets import Window
+
+# plotly's widget measures its place once, before there is one (plotly.py issue 5208); it does listen to the window, so an
+# empty widget beside it passes on whenever the place itself has changed: when it is there, when a side bar opens.
+_STRETCH: Final = """export default { render({ el }) {
+    const observer = new ResizeObserver(() => window.dispatchEvent(new Event("resize")));
+    observer.observe(el);
+    return () => observer.disconnect();
+} };"""
+
+
+def stretcher() -> Any:
+    """Return an empty widget that, put beside a live figure, makes the figure as wide as its place."""
+    import anywidget
+
+    return type("Stretcher", (anywidget.AnyWidget,), {"_esm": _STRETCH})()
 
 
 class LiveFigure:
@@ -55,7 +70,7 @@ class LiveFigure:
     def _show(self, figure: go.Figure, window: Window | None) -> None:
         """Put another figure in the place of the one that is shown; the axes stay where the reader has put them."""
         told = restyle(figure, "notebook")
-        layout = told.to_plotly_json()["layout"]
+        layout = told.to_plotly_json()["layout"] | {"autosize": True}
         if window is not None:
             layout["xaxis"] |= {"range": [m.isoformat() for m in window], "autorange": False}
             for axis in ("yaxis", "yaxis2"):

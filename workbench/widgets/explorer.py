@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from workbench.figures.live import LiveFigure
+from workbench.figures.live import LiveFigure, stretcher
 from workbench.figures.theme import caption_html
 from workbench.model.errors import WorkbenchError
 
@@ -97,5 +97,7 @@ def explorer(exploration: Exploration) -> ipywidgets.VBox:
         f"<div class='wb-alt'>no {view} prices: {escape(why)}</div>" for view, why in exploration.views.items() if why
     )
     rows = [w.HBox(controls.all[1:], layout=w.Layout(flex_flow="row wrap"))]
-    figure = w.VBox([live.widget, caption, w.HTML(notes)], layout=w.Layout(flex="1 1 auto", min_width="0", overflow="hidden"))
-    return w.VBox([*rows, w.HBox([controls.symbols, figure])])
+    figure = w.VBox(
+        [live.widget, caption, w.HTML(notes), stretcher()], layout=w.Layout(width="calc(100% - 160px)", overflow="hidden")
+    )
+    return w.VBox([*rows, w.HBox([controls.symbols, figure], layout=w.Layout(width="100%"))])
