@@ -82,6 +82,12 @@ class Notebook:
 
     page: Any
     errors: list[str] = field(default_factory=list)
+    is_open: bool = True
+
+    def saw(self, error: str) -> None:
+        """Keep an error; what happens while kernels are shut down under the page is none of the notebook's."""
+        if self.is_open:
+            self.errors.append(error)
 
     def run_all(self) -> None:
         """Run every cell, and wait until the last is done; an exception in a cell is an error."""
@@ -98,6 +104,8 @@ class Notebook:
     def theme(self, name: Literal["Light", "Dark"]) -> None:
         """Put JupyterLab into its light or its dark theme."""
         self.page.evaluate(THEME, f"JupyterLab {name}")
+        self.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=f"JupyterLab {name}")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def screenshot(self, name: str, *, whole: bool = False) -> Path:
         """Store what is seen, or the whole notebook, under ``tests/.artifacts``; return the file."""
@@ -110,6 +118,7 @@ class Notebook:
         self.page.screenshot(path=path)
         if whole:
             self.page.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
+            self.page.wait_for_timeout(300)
         return path
 
 
@@ -140,15 +149,16 @@ class JupyterLab:
         context.set_default_timeout(PATIENCE * 1000)
         notebook = Notebook(context.new_page())
         page = notebook.page
-        page.on("console", lambda said: notebook.errors.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: notebook.errors.append(str(error)))
-        page.on("dialog", lambda dialog: (notebook.errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("console", lambda said: notebook.saw(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: notebook.saw(error.stack or str(error)))
+        page.on("dialog", lambda dialog: (notebook.saw(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.goto(f"{self.url}/lab?reset&token={self.token}")
         page.wait_for_function("() => window.jupyterapp !== undefined")
         page.evaluate(OPEN, Path(path).as_posix())
         try:
             yield notebook
         finally:
+            notebook.is_open = False
             page.evaluate(SHUT_DOWN)
             context.close()
 

@@ -193,3 +193,10 @@ def test_a_figure_is_for_any_page_and_its_text_is_below_it() -> None:
     assert "role='note'" in below
     assert "<script>" not in below
     assert "&lt;script&gt;alert(1)" in below
+
+
+def test_rows_are_drawn_in_the_order_of_time_however_they_lie() -> None:
+    at = [datetime(2024, 1, day, 5, tzinfo=UTC) for day in (2, 3, 4)]
+    rows = pl.DataFrame({"symbol": "A", "event_at": at, "session": [a.date() for a in at], "close": [1.0, 2.0, 3.0]})
+    drawn = prices(rows.reverse(), kind=Kind.BARS, symbol="A")
+    assert list(drawn.data[0].y) == [1.0, 2.0, 3.0]

@@ -158,6 +158,16 @@ def test_the_chart_shows_what_a_width_asks_for(desk: Desk) -> None:
     assert sizes[0] < sizes[1] < sizes[2] < sizes[3]
 
 
+def test_a_zoom_on_a_logarithmic_axis_shows_what_is_there(view: ReviewView) -> None:
+    chart = view._chart
+    assert chart is not None
+    figure = chart.widget
+    assert figure.layout.yaxis.type == "log"  # three weeks in pence
+    figure.layout.xaxis.range = ("2011-08-01", "2011-09-02")
+    low, high = figure.layout.yaxis.range
+    assert 20 < 10**low < 25 < 10**high < 35
+
+
 def test_the_view_shows_what_is_on_the_desk_and_hears_clicks(view: ReviewView) -> None:
     assert len(view.listing.rows) == min(PAGE, len(view.desk.entries))
     assert view.listing.selected == view.desk.entries[0].items[0].id

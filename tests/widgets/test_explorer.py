@@ -19,7 +19,7 @@ def shown(tmp_path: Path) -> Any:
 
 def _parts(shown: Any) -> tuple[dict[str, Any], Any, Any]:
     """Return the controls by name, the live figure, and what is said below it."""
-    controls, (symbols, (figure, caption, _)) = shown.children[0].children, _below(shown)
+    controls, (symbols, (figure, caption, *_)) = shown.children[0].children, _below(shown)
     return {control.description: control for control in controls} | {"symbols": symbols}, figure, caption
 
 

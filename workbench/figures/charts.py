@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -104,7 +104,7 @@ def chart(
     if beside.events is not None:
         said.append(_draw_events(figure, beside.events.filter(pl.col(SYMBOL) == symbol), is_timed))
     if is_timed:
-        _draw_sessions(figure, rows_of(frame, symbol=symbol, timezone=axes.timezone, intraday=True), axes)
+        _draw_sessions(figure, frame, symbol, axes)
     figure.layout.meta["alt"] = "; ".join(part for part in said if part) + "."
     return figure
 
@@ -219,8 +219,12 @@ def _draw_events(figure: go.Figure, events: pl.DataFrame, is_timed: bool) -> str
     return f"{len(splits)} splits and {len(paid)} dividends" if len(splits) or len(paid) else ""
 
 
-def _draw_sessions(figure: go.Figure, rows: pl.DataFrame, axes: Axes) -> None:
+def _draw_sessions(figure: go.Figure, frame: pl.DataFrame, symbol: str, axes: Axes) -> None:
     """Draw a thin line where each session begins, as long as they can be told apart."""
+    if axes.window is not None:
+        first, last = (moment.date() for moment in axes.window)
+        frame = frame.filter(pl.col(SESSION).is_between(first - timedelta(days=1), last + timedelta(days=1)))
+    rows = rows_of(frame, symbol=symbol, timezone=axes.timezone, intraday=True)
     inside = rows if axes.window is None else rows.filter(pl.col("at").is_between(*axes.window))
     begins = inside.group_by(SESSION).agg(pl.col("at").min()).sort(SESSION)
     if not 1 < len(begins) <= MAX_INTRADAY_SESSIONS:

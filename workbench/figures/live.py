@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from workbench.figures.buckets import Window
+
+# plotly's widget measures its place once, before there is one (plotly.py issue 5208); it does listen to the window, so an
+# empty widget beside it passes on whenever the place itself has changed: when it is there, when a side bar opens.
+_STRETCH: Final = """export default { render({ el }) {
+    const observer = new ResizeObserver(() => window.dispatchEvent(new Event("resize")));
+    observer.observe(el);
+    return () => observer.disconnect();
+} };"""
+
+
+def stretcher() -> Any:
+    """Return an empty widget that, put beside a live figure, makes the figure as wide as its place."""
+    import anywidget
+
+    return type("Stretcher", (anywidget.AnyWidget,), {"_esm": _STRETCH})()
 
 
 class LiveFigure:
@@ -55,7 +70,7 @@ class LiveFigure:
     def _show(self, figure: go.Figure, window: Window | None) -> None:
         """Put another figure in the place of the one that is shown; the axes stay where the reader has put them."""
         told = restyle(figure, "notebook")
-        layout = {"shapes": [], "annotations": [], **told.to_plotly_json()["layout"]}  # what was drawn before goes
+        layout = {"shapes": [], "annotations": [], **told.to_plotly_json()["layout"], "autosize": True}  # what was drawn goes
         if window is not None:
             layout["xaxis"] |= {"range": [m.isoformat() for m in window], "autorange": False}
             for axis in ("yaxis", "yaxis2"):
@@ -90,5 +105,8 @@ def _height(figure: go.Figure, window: Window, axis: str) -> dict[str, Any]:
         low = min(low, 0.0) if trace.type == "bar" else low
     if low > high:
         return {"autorange": True}
+    if figure.layout[axis].type == "log":
+        low, high = (float(np.log10(edge)) if edge > 0 else np.nan for edge in (low, high))
+        return {"range": [low - 0.05, high + 0.05], "autorange": False} if low <= high else {"autorange": True}
     room = (high - low) * 0.06 or abs(high) * 0.01 or 1.0
     return {"range": [low if low == 0 else low - room, high + room], "autorange": False}

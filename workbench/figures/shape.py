@@ -111,7 +111,7 @@ def missing_hours(frame: pl.DataFrame) -> go.Figure:
     lost = by.group_by("slot").agg(pl.col("missing").sum()).sort(["missing", "slot"], descending=[True, False])
     most = f"; most begin at {lost['slot'][0]:%H:%M}" if lost["missing"][0] else ""
     alt = f"Heat map of {len(columns)} periods by {len(slots)} half hours: {int(by['missing'].sum()):,} rows are missing{most}."
-    figure = blank(title, alt=alt, height=170 + 20 * len(slots))
+    figure = blank(title, alt=alt, height=170 + (20 if len(slots) <= 26 else 12) * len(slots))
     _heat(figure, z, told, "% missing", columns.cast(pl.String).to_list())
     figure.update_xaxes(type="category", nticks=10, showgrid=False, title_text="session (exchange date)")
     figure.update_yaxes(

@@ -296,7 +296,7 @@ class Dataset(Gathering):
         references : mapping of name to frame, optional
             Other sources of the same data, to be compared with.
         contract : Contract, optional
-            What is promised of it; this dataset's by default.
+            What is promised of it; this dataset's by default. Which symbols must be there is not: frames are excerpts.
 
         Returns
         -------

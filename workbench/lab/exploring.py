@@ -97,7 +97,8 @@ class Exploration:
     @cached_property
     def symbols(self) -> tuple[str, ...]:
         """The symbols there are, those with the lowest score first."""
-        return tuple(self.scored.score.by_symbol[SYMBOL].drop_nulls().to_list())
+        there = set(self.scored.judgement.evidence.state.series[SYMBOL].drop_nulls().to_list())
+        return tuple(symbol for symbol in self.scored.score.by_symbol[SYMBOL].to_list() if symbol in there)
 
     @cached_property
     def span(self) -> tuple[str, str]:

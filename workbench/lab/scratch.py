@@ -6,7 +6,7 @@ import atexit
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -17,7 +17,6 @@ from workbench.transform.formats import from_pandas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from workbench.lab.dataset import Dataset
     from workbench.model.contract import Contract
@@ -36,7 +35,8 @@ def scratch(like: Dataset, *arrivals: Any, references: Mapping[str, Any] | None 
         _write(frame, root / f"{name}.csv", contract)
         sources.append(Source(name=name, path=f"{name}.csv", role="reference"))
     events = None if contract.events is None else str(like.root / contract.events)
-    settled = contract.model_copy(update={"sources": tuple(sources), "columns": {}, "events": events, "features": ()})
+    own: dict[str, Any] = {"sources": tuple(sources), "columns": {}, "events": events, "features": (), "symbols": ()}
+    settled = contract.model_copy(update=own)
     lake = Lake(root / "lake")
     lake.create()
     made = replace(like, root=root, lake=lake, contract=settled)

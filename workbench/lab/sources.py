@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from workbench.quality.sources.opinion import Opinion
 
 FIGURES = ("trust", "differences", "agreement")
+MOST_CONVENTIONS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +111,21 @@ class Sources:
         shares = self.to_polars().rows()
         sources = table(("source", "rows shared", "agreeing", "of cells", "agreement"),
                         [(s, f"{c:.1%}", a, n, None if p is None else f"{p:.3%}") for s, c, a, n, p in shares])  # fmt: skip
-        conventions = table(("by convention",), [(text,) for text in self.conventions["told"].head(12)])
+        alike = self.conventions.group_by("symbol", "kind", pl.col("factor").round_sig_figs(4), maintain_order=True)
+        by_convention = (
+            alike.agg(pl.col("field").unique(maintain_order=True).str.join(", "))
+            .select("symbol", "kind", "factor", "field")
+            .head(MOST_CONVENTIONS)
+        )
+        header = ("symbol", "differs by convention", "data over source, in the end", "fields")
+        conventions = table(header, by_convention.rows())
         found = f"{len(self.opinion.conventions):,} conventions, {len(self.opinion.findings):,} stretches of disagreement"
         return titled(f"{self.title}: sources", sources, conventions if len(self.conventions) else "", note=found)
 
     def __repr__(self) -> str:
-        return f"{self.title}: sources\n{self.to_polars()!r}\n" + "\n".join(str(c) for c in self.opinion.conventions[:12])
+        return f"{self.title}: sources\n{self.to_polars()!r}\n" + "\n".join(
+            str(c) for c in self.opinion.conventions[:MOST_CONVENTIONS]
+        )
 
 
 def sources_of(made: Judgement, title: str) -> Sources:

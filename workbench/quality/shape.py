@@ -48,13 +48,18 @@ def missing_by_hour(frame: pl.DataFrame, terms: Terms, timezone: str) -> pl.Data
     -------
     DataFrame
         ``session, slot`` (the time half an hour begins at, on that clock), ``expected, missing``; of symbols that have at
-        least one row in the session. Nothing for data that does not come every so many minutes.
+        least one row in the session, from their first row to their last. Nothing for data that does not come by minutes.
     """
     step = step_minutes(terms.frequency)
     seen = frame.filter(pl.col(SESSION).is_not_null(), pl.col(EVENT_AT).is_not_null())
     if step is None or step > 30 or seen.is_empty():
         return pl.DataFrame(schema=HOURS)
-    kept = with_hours(seen.select(SYMBOL, SESSION).unique(), terms).group_by(SESSION, "open_at", "close_at").len("symbols")
+    at = pl.col(EVENT_AT)
+    lives = seen.group_by(SYMBOL).agg(at.min().alias("first"), at.max().alias("last"))
+    kept = with_hours(seen.select(SYMBOL, SESSION).unique(), terms).join(lives, on=SYMBOL, how="left").with_columns(
+        pl.max_horizontal("open_at", "first").alias("open_at"),
+        pl.min_horizontal("close_at", pl.col("last").dt.offset_by(f"{step}m")).alias("close_at"),
+    ).group_by(SESSION, "open_at", "close_at").len("symbols")  # fmt: skip
     due = kept.with_columns(pl.datetime_ranges("open_at", "close_at", f"{step}m", closed="left").alias("at")).explode("at")
     expected = due.drop_nulls("at").group_by(SESSION, _slot("at", timezone)).agg(pl.col("symbols").sum().alias("expected"))
     there = seen.unique([SYMBOL, EVENT_AT]).group_by(SESSION, _slot(EVENT_AT, timezone)).len("seen")

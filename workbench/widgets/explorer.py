@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from workbench.figures.live import LiveFigure
+from workbench.figures.live import LiveFigure, stretcher
 from workbench.figures.theme import caption_html
 from workbench.model.errors import WorkbenchError
 
@@ -27,7 +27,7 @@ class Controls:
         import ipywidgets as w
 
         symbols = exploration.symbols
-        narrow, wide = w.Layout(width="150px"), w.Layout(width="215px")
+        narrow, wide = w.Layout(width="140px"), w.Layout(width="205px")
         own: dict[str, Any] = {"style": {"description_width": "initial"}}
         self.symbols = w.SelectMultiple(
             options=symbols, value=symbols[:1], rows=22, layout=w.Layout(width="150px"), tooltip="Symbols, lowest score first"
@@ -35,10 +35,10 @@ class Controls:
         self.frequency = w.Dropdown(options=exploration.frequencies, description="by", layout=narrow, **own)
         views = [(label, name) for name, label in exploration.labels.items() if not exploration.views[name]]
         self.view = w.Dropdown(options=views, value="corrected", description="rows", layout=wide, **own)
-        numbers = exploration.versions["version"].to_list()[::-1][:MOST_VERSIONS]
-        named = [(f"version {number}", number) for number in numbers]
-        self.version = w.Dropdown(options=[("latest", LATEST), *named], description="version", layout=narrow, **own)
-        self.versus = w.Dropdown(options=[("nothing", LATEST), *named], description="against", layout=narrow, **own)
+        newest = exploration.versions.select("version", "recorded_at").reverse().head(MOST_VERSIONS).rows()
+        named = [(f"{number}, {recorded:%Y-%m-%d %H:%M} UTC", number) for number, recorded in newest]
+        self.version = w.Dropdown(options=[("latest", LATEST), *named], description="version", layout=wide, **own)
+        self.versus = w.Dropdown(options=[("nothing", LATEST), *named], description="against", layout=wide, **own)
         self.start = w.Text(placeholder=exploration.span[0], description="from", continuous_update=False, layout=narrow, **own)
         self.end = w.Text(placeholder=exploration.span[1], description="to", continuous_update=False, layout=narrow, **own)
 
@@ -97,5 +97,7 @@ def explorer(exploration: Exploration) -> ipywidgets.VBox:
         f"<div class='wb-alt'>no {view} prices: {escape(why)}</div>" for view, why in exploration.views.items() if why
     )
     rows = [w.HBox(controls.all[1:], layout=w.Layout(flex_flow="row wrap"))]
-    figure = w.VBox([live.widget, caption, w.HTML(notes)], layout=w.Layout(flex="1 1 auto", min_width="0", overflow="hidden"))
-    return w.VBox([*rows, w.HBox([controls.symbols, figure])])
+    figure = w.VBox(
+        [live.widget, caption, w.HTML(notes), stretcher()], layout=w.Layout(width="calc(100% - 160px)", overflow="hidden")
+    )
+    return w.VBox([*rows, w.HBox([controls.symbols, figure], layout=w.Layout(width="100%"))])

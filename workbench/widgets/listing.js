@@ -34,7 +34,6 @@ function hearKeys(el, model, signal) {
     requestAnimationFrame(() => signal.aborted || hearKeys(el, model, signal));
     return;
   }
-  requestAnimationFrame(() => window.dispatchEvent(new Event("resize"))); // a chart drawn before there was room takes what there is
   desk.tabIndex = 0;
   desk.setAttribute("data-lm-suppress-shortcuts", "true"); // the notebook's own keys rest while one works here
   desk.addEventListener(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from workbench.figures.live import LiveFigure
+from workbench.figures.live import LiveFigure, stretcher
 from workbench.figures.theme import alt_of
 from workbench.model.decisions import TAKING, Action
 from workbench.model.findings import Severity
@@ -236,7 +236,7 @@ class ReviewView:
             self._chart.redraw()
         self._texts["alt"].value = html.alternative(alt_of(self._chart.widget))
         if not self._canvas.children:
-            self._canvas.children = (self._chart.widget,)
+            self._canvas.children = (self._chart.widget, stretcher())
 
 
 def _menu(options: Sequence[str], tip: str, layout: dict[str, str]) -> Any:
