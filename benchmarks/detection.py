@@ -20,6 +20,7 @@ from faults import PLANTS, Fault, damaged
 from series import clean_series
 
 import workbench as wb
+from workbench.review.learning import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -135,16 +136,6 @@ def false_alarms(part: str) -> tuple[int, int, Counter[str]]:
         days += sum(map(len, group.frames.values()))
         kinds.update(f"{f.kind} {f.symbol} {f.start}" for f in found)
     return count, days, kinds
-
-
-def wilson(hits: int, tries: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson, 1927)."""
-    if not tries:
-        return 0.0, 1.0
-    z, share = 1.96, hits / tries
-    middle = (share + z * z / (2 * tries)) / (1 + z * z / tries)
-    half = z / (1 + z * z / tries) * (share * (1 - share) / tries + z * z / (4 * tries * tries)) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def show(tallies: dict[str, Tally], days: int) -> None:

@@ -8,8 +8,12 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.jupyterlab import JupyterLab
 
 ROOT = Path(__file__).parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -75,3 +79,12 @@ def chromium() -> str:
     if found is None:
         pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is on the PATH")
     return found
+
+
+@pytest.fixture(scope="session")
+def jupyterlab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+    """Return a JupyterLab on a lab of the sample, one for all tests; see ``tests/jupyterlab.py``."""
+    from tests.jupyterlab import served
+
+    with served(tmp_path_factory.mktemp("jupyterlab"), chromium) as lab:
+        yield lab

@@ -6,7 +6,7 @@ Examples
 --------
 >>> import workbench as wb
 >>> sorted(name for name in dir(wb) if not name.startswith("_"))
-['Contract', 'Kind', 'WorkbenchError', 'check', 'compare', 'explore', 'open', 'record']
+['Contract', 'Kind', 'WorkbenchError', 'check', 'compare', 'explore', 'open', 'practice', 'record']
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from workbench.lab.check import check
     from workbench.lab.comparing import compare
+    from workbench.lab.exploring import explore
     from workbench.lab.lab import open_lab as open  # noqa: A004 (wb.open mirrors what it does)
+    from workbench.lab.practice import practice
     from workbench.lab.records import record
     from workbench.model.contract import Contract
     from workbench.model.errors import WorkbenchError
     from workbench.model.names import Kind
-    from workbench.widgets.explorer import explore
 
 __version__ = "0.1.0"
 
-__all__ = ["Contract", "Kind", "WorkbenchError", "check", "compare", "explore", "open", "record"]
+__all__ = ["Contract", "Kind", "WorkbenchError", "check", "compare", "explore", "open", "practice", "record"]
 
 _WHERE = {
     "Contract": ("workbench.model.contract", "Contract"),
@@ -34,8 +35,9 @@ _WHERE = {
     "WorkbenchError": ("workbench.model.errors", "WorkbenchError"),
     "check": ("workbench.lab.check", "check"),
     "compare": ("workbench.lab.comparing", "compare"),
-    "explore": ("workbench.widgets.explorer", "explore"),
+    "explore": ("workbench.lab.exploring", "explore"),
     "open": ("workbench.lab.lab", "open_lab"),
+    "practice": ("workbench.lab.practice", "practice"),
     "record": ("workbench.lab.records", "record"),
 }
 

@@ -1,22 +1,26 @@
 """Every figure survives an empty result and one row, and says in words what it shows."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 import workbench as wb
 from workbench.figures.arbitration import arbitration
 from workbench.figures.context import around, finding_in_context
+from workbench.figures.parts import session_scores, symbol_scores
 from workbench.figures.prices import prices
 from workbench.figures.profile import columns, coverage, missing_map, returns_histogram
 from workbench.figures.score import dimensions, loss_map, waterfall
+from workbench.figures.shape import correlation, missing_calendar, missing_hours, tails
+from workbench.figures.theme import INK, caption_html, restyle
 from workbench.figures.trend import metric_trend, score_trend
 from workbench.model.findings import Finding, Hypothesis, Severity
 from workbench.model.names import Kind
-from workbench.model.score import score_text
+from workbench.model.score import Thresholds, score_text
 
 DAY = date(2024, 1, 2)
 BAR = pl.DataFrame({
@@ -32,6 +36,13 @@ FRAMES: list[tuple[Callable[[pl.DataFrame], Any], pl.DataFrame]] = [
     (score_trend, pl.DataFrame({"session": [DAY], "score": [97.0], "session_score": [60.0], "drift": ["critical"]})),
     (score_trend, pl.DataFrame({"session": [DAY], "score": [97.0]}).with_columns(session_score=None, drift=None, accuracy=None)),
     (lambda f: metric_trend(f, name="<b>A</b>.missing_rate"), pl.DataFrame({"session": [DAY], "value": [0.25]})),
+    (missing_calendar, pl.DataFrame({"session": [DAY], "expected": [10], "missing": [1]})),
+    (missing_hours, pl.DataFrame({"session": [DAY], "slot": [time(9, 30)], "expected": [30], "missing": [1]})),
+    (
+        lambda f: tails(f, f.select("symbol", volume=pl.col("return") + 1)),
+        pl.DataFrame({"symbol": ["<b>A</b>"] * 3, "return": [0.01, -0.02, 0.1]}),
+    ),
+    (correlation, pl.DataFrame({"symbol": ["<b>A</b>"], "other": ["<b>A</b>"], "correlation": [1.0], "rows": [40]})),
     (
         columns,
         pl.DataFrame(
@@ -137,3 +148,55 @@ def test_sources_are_drawn_by_month_with_their_disagreements() -> None:
     assert {trace.name for trace in drawn.data} == {"this data", "other", "this data suspected (1)"}
     assert "this data: 90 of 100 cells" in drawn.layout.meta["alt"]
     assert "no other source" in arbitration(trust.clear(), []).layout.meta["alt"]
+
+
+def test_a_calendar_has_a_band_for_each_year_and_every_day_its_place() -> None:
+    days = pl.date_range(date(2022, 12, 26), date(2023, 1, 6), eager=True)
+    frame = pl.DataFrame({"session": days.filter(days.dt.weekday() < 6)}).with_columns(expected=4, missing=pl.lit(0))
+    frame = frame.with_columns(pl.when(pl.col("session") == date(2023, 1, 3)).then(1).otherwise(0).alias("missing"))
+    drawn = missing_calendar(frame)
+    z = drawn.data[0].z
+    assert z.shape == (2 * 6 - 1, 54)
+    # 2023 began with a Sunday: Tuesday, 3 January, lies in the second column, second row of the second band.
+    assert (z[6 + 1, 1], np.nanmax(np.delete(z, 1, axis=1))) == (25.0, 0.0)
+    assert list(drawn.layout.yaxis.ticktext) == ["2022", "2023"]
+
+
+def test_tails_stand_beside_a_normal() -> None:
+    values = np.random.default_rng(5).standard_normal(20_000)
+    drawn = tails(
+        pl.DataFrame({"symbol": "A", "return": values}), pl.DataFrame(schema={"symbol": pl.String, "volume": pl.Float64})
+    )
+    seen, normal = drawn.data
+    at_two = [float(np.interp(2, trace.x, trace.y)) for trace in (seen, normal)]
+    assert at_two == pytest.approx([0.0455, 0.0455], abs=0.005)
+    assert "axis2" not in str(drawn.layout.to_plotly_json().keys())
+
+
+def test_parts_below_a_threshold_are_told_by_shape_and_colour() -> None:
+    days = pl.date_range(date(2024, 1, 1), date(2024, 1, 4), eager=True)
+    sessions = session_scores(pl.DataFrame({"session": days, "score": [100.0, 84.0, 40.0, None]}), Thresholds())
+    assert [(trace.name, len(trace.x)) for trace in sessions.data] == [(None, 3), ("high (1)", 1), ("critical (1)", 1)]
+    assert "2 are below 85, the lowest 40.0 on 2024-01-03" in repr(sessions)
+    symbols = symbol_scores(pl.DataFrame({"symbol": ["<b>A</b>", "B"], "score": [99.0, 84.0]}), Thresholds())
+    assert list(symbols.data[0].marker.symbol) == ["triangle-up", "circle"]
+    assert "<b>A</b>" not in symbols.to_json()
+
+
+def test_a_figure_is_for_any_page_and_its_text_is_below_it() -> None:
+    drawn = metric_trend(pl.DataFrame({"session": [DAY], "value": [0.25]}), name="<script>alert(1)</script>")
+    shown = restyle(drawn, "notebook")
+    assert shown.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
+    assert INK not in shown.to_json().replace(f'"bgcolor":"{INK}"', "")
+    assert drawn.layout.template.layout.paper_bgcolor == "#ffffff"
+    below = caption_html(drawn)
+    assert "role='note'" in below
+    assert "<script>" not in below
+    assert "&lt;script&gt;alert(1)" in below
+
+
+def test_rows_are_drawn_in_the_order_of_time_however_they_lie() -> None:
+    at = [datetime(2024, 1, day, 5, tzinfo=UTC) for day in (2, 3, 4)]
+    rows = pl.DataFrame({"symbol": "A", "event_at": at, "session": [a.date() for a in at], "close": [1.0, 2.0, 3.0]})
+    drawn = prices(rows.reverse(), kind=Kind.BARS, symbol="A")
+    assert list(drawn.data[0].y) == [1.0, 2.0, 3.0]

@@ -77,6 +77,13 @@ def test_chunk_by_chunk_says_the_same(tmp_path: Path, monkeypatch: pytest.Monkey
     assert kinds >= {"missing_value", "non_positive", "bad_tick", "ohlc_order", "missing_bar", "stale"}
 
 
+def test_symbols_that_are_not_in_the_sample_keep_the_calendar_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large, "SAMPLES", 1)
+    monkeypatch.setattr(large, "SAMPLE_ROWS", 200)
+    whole, chunked = both(by_month(tmp_path / "bars", minute_bars()), monkeypatch)
+    assert chunked == whole
+
+
 @pytest.mark.usefixtures("small_is_large")
 def test_months_are_read_in_the_order_of_time(tmp_path: Path) -> None:
     """By name, month 10 would come before month 2: folded in that order, February would lie inside what is merged."""
@@ -93,6 +100,15 @@ def test_a_moment_cuts_both_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     whole, chunked = both(by_month(tmp_path / "bars", minute_bars()), monkeypatch, as_of=datetime(2024, 2, 1, 18, tzinfo=UTC))
     assert chunked == whole
+
+
+def test_nothing_after_the_moment_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two prices of one session are missing, and the moment lies between them."""
+    bars = minute_bars().with_row_index("n")
+    bars = bars.with_columns(pl.when(pl.col("n").is_in([42, 46])).then(None).otherwise("close").alias("close")).drop("n")
+    whole, chunked = both(by_month(tmp_path / "bars", bars), monkeypatch, as_of=bars["time"][44])
+    assert chunked == whole
+    assert [finding["rows"] for finding in whole["findings"] if finding["kind"] == "missing_value"] == [1, 1]
 
 
 def test_files_that_overlap_in_time_are_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

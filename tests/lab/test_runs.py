@@ -66,7 +66,7 @@ def test_runs_of_all_datasets_are_one_frame_and_can_be_narrowed(lab: Lab) -> Non
     assert lab.runs(start="2024-01-03", end=date(2024, 1, 4)).to_polars()["run"].to_list() == ["r1", "r2"]
     assert lab.runs(verdict=["failed", "critical"]).to_polars()["run"].to_list() == ["r2", "r3"]
     assert len(runs.to_pandas()) == len(runs.to_json()) == len(runs) == 4
-    assert "<b>" not in runs._repr_html_()
+    assert "Busy: <b>" not in runs._repr_html_()
     with pytest.raises(BadInput, match="did you mean 'critical'"):
         lab.runs(verdict="critica")
 

@@ -43,7 +43,23 @@ def test_tidy_rows_are_what_they_are_otherwise(contract: Contract) -> None:
     assert found is not None
     arrived = standardise([Origin(RawTable(table(), "x", ""))], columns=COLUMNS, kind=contract.kind, frequency="1m")
     other = understand(arrived, contract).frame
-    assert found.with_columns(pl.col("symbol").cast(pl.String)).select(other.columns).drop("row").equals(other.drop("row"))
+    assert found.with_columns(pl.col("symbol").cast(pl.String)).equals(other.select(found.columns))
+    assert other["unreadable"].null_count() == other["quarantine_reason"].null_count() == len(other)
+
+
+@pytest.mark.parametrize("stamp", ["start", "end"])
+@pytest.mark.parametrize(("name", "first"), [("XNYS", date(2024, 3, 9)), ("XNYS", date(2024, 11, 2)), ("XASX", date(2024, 4, 6))])
+def test_tidy_rows_lie_on_their_days_over_a_change_of_clocks(name: str, first: date, stamp: str) -> None:
+    """Every minute of three days: around midnight the hour decides which day it is."""
+    at = pl.datetime_range(first, first + timedelta(days=3), "1m", time_unit="us", time_zone="UTC", eager=True)
+    rows = table(len(at)).with_columns(pl.concat([at, at]).alias("ts"))
+    found = tidy(rows, minutes(stamp, name))
+    assert found is not None
+    begins = rows["ts"] - timedelta(minutes=1 if stamp == "end" else 0)
+    zone = calendar(name).timezone
+    assert found["session"].equals(begins.dt.convert_time_zone(zone).dt.date().alias("session"))
+    offsets = begins.dt.convert_time_zone(zone).dt.dst_offset()
+    assert offsets.n_unique() == 2
 
 
 SPOILED: list[Callable[[pl.DataFrame], pl.DataFrame]] = [
@@ -57,7 +73,8 @@ SPOILED: list[Callable[[pl.DataFrame], pl.DataFrame]] = [
     lambda rows: rows.with_columns(pl.when(pl.col("v") == 3).then(float("inf")).otherwise(pl.col("h")).alias("h")),
     lambda rows: rows.with_columns(pl.when(pl.col("v") == 3).then(float("nan")).otherwise(pl.col("h")).alias("h")),
     lambda rows: rows.with_columns(pl.col("o").cast(pl.String)),
-    lambda rows: rows.with_columns(pl.col("ts") + pl.duration(days=4)),  # over the change to daylight saving
+    lambda rows: rows.with_columns(pl.col("ts") + pl.duration(days=pl.when(pl.col("v") < 9).then(0).otherwise(120))),
+    lambda rows: rows.clear(),
 ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.audit.report import embedded, page_template
 from workbench.figures.script import plotly_script
+from workbench.figures.theme import alt_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,17 +27,12 @@ def known_page(document: dict[str, Any]) -> str:
 
 
 def _page(template: str, document: dict[str, Any], figures: Sequence[tuple[str, go.Figure]]) -> str:
-    drawn = [(caption, _alt(figure), embedded(str(figure.to_json()))) for caption, figure in figures]
+    drawn = [(caption, alt_of(figure), embedded(str(figure.to_json()))) for caption, figure in figures]
     page = page_template(template, {"span": _span}).render(
         d=json.loads(json.dumps(document, default=str)), figures=drawn, nonce=secrets.token_hex(16),
         plotly=plotly_script() if drawn else "",
     )  # fmt: skip
     return page.encode("utf-8", "replace").decode("utf-8")
-
-
-def _alt(figure: go.Figure) -> str:
-    meta = figure.layout.meta
-    return str(meta["alt"]) if meta and "alt" in meta else ""
 
 
 def _span(days: dict[str, str] | None) -> str:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from workbench.figures.script import plotly_script
+from workbench.figures.theme import alt_of
 from workbench.model.checks import Verdict
 from workbench.model.findings import in_words
 from workbench.model.score import Band, score_text
@@ -100,18 +101,13 @@ def render_report(content: ReportContent, *, shared: str | None = None) -> str:
         findings=findings[:MOST_FINDINGS],
         below=alarms(content.score),
         explained=content.explained[:MOST_EXPLAINED],
-        figures=[(caption, _alt(figure), embedded(str(figure.to_json()))) for caption, figure in content.figures],
+        figures=[(caption, alt_of(figure), embedded(str(figure.to_json()))) for caption, figure in content.figures],
         plotly="" if shared else plotly_script(),
         shared=shared,
         nonce=secrets.token_hex(16),
     )
     # Half a surrogate pair in a vendor's text has no encoding and must not fail the write.
     return page.encode("utf-8", "replace").decode("utf-8")
-
-
-def _alt(figure: go.Figure) -> str:
-    meta = figure.layout.meta
-    return str(meta["alt"]) if meta and "alt" in meta else ""
 
 
 def embedded(document: str) -> str:

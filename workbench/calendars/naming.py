@@ -264,34 +264,37 @@ class Binned:
         Where they begin, microseconds since 1970, UTC; sorted.
     counts
         Rows in each.
+    full
+        Rows in a stretch that is full.
     days
-        The dates as they were written; sorted.
+        The dates as they were written, as days since 1970; sorted.
     """
 
     at: NDArray[np.int64]
     counts: NDArray[np.float64]
-    days: pl.Series
+    full: float
+    days: NDArray[np.int32]
 
 
 def _binned(bins: pl.DataFrame, zone: str) -> Binned:
     moment = pl.col("at").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
     utc = bins.with_columns(moment).drop_nulls().sort("at")
-    counts = utc["count"].cast(pl.Float64).to_numpy()
-    return Binned(utc["at"].dt.epoch("us").to_numpy(), counts, bins["at"].dt.date().unique().sort())
+    counts = utc["count"].cast(pl.Float64)
+    full = float(counts.quantile(0.75) or 1)
+    return Binned(utc["at"].to_physical().to_numpy(), counts.to_numpy(), full, days_of(bins["at"].dt.date()))
 
 
 def _filled(bins: Binned, kept: Calendar) -> float:
     """Return how fully regular hours are filled, weighted, plus the share of rows that lie within them."""
     if not len(bins.at):
         return 0.0
-    schedule = kept.schedule(bins.days[0] - timedelta(days=1), bins.days[-1] + timedelta(days=1)).sort("open_at")
-    opens, closes = (schedule[name].dt.epoch("us").to_numpy() for name in ("open_at", "close_at"))
+    schedule = kept.schedule(day_of(bins.days[0] - 1), day_of(bins.days[-1] + 1))
+    session, opens, closes = (schedule[name].to_physical().to_numpy() for name in ("session", "open_at", "close_at"))
     before = np.searchsorted(opens, bins.at, side="right") - 1
     inside = (before >= 0) & (bins.at < closes[before]) if len(opens) else np.zeros(len(bins.at), dtype=bool)
-    local = schedule["session"].is_in(bins.days.implode()).to_numpy()
+    local = np.isin(session, bins.days)
     if not local.any() or not inside.any():
         return 0.0
     possible = float(((closes - opens)[local] // MINUTE).sum()) / BIN_MINUTES
-    full = float(pl.Series(bins.counts).quantile(0.75) or 1)
-    filled = float(np.minimum(bins.counts[inside] / full, 1.0).sum()) / possible
+    filled = float(np.minimum(bins.counts[inside] / bins.full, 1.0).sum()) / possible
     return float(FILLED_WEIGHT * min(1.0, filled) + bins.counts[inside].sum() / bins.counts.sum())

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from workbench import __version__
-from workbench.cli import auditing, backfilling, checking, labs, reviewing, runs, scheduling, streaming
+from workbench.cli import auditing, backfilling, checking, deciding, labs, reviewing, runs, scheduling, streaming
 from workbench.model.errors import WorkbenchError
 from workbench.model.failures import Category, category_of
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (checking, labs, runs, backfilling, streaming, scheduling, reviewing, auditing):
+for family in (checking, labs, runs, backfilling, streaming, scheduling, deciding, reviewing, auditing):
     app.add_typer(family.commands)
 
 

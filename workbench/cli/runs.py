@@ -1,4 +1,4 @@
-"""``workbench ingest``, ``run``, ``score``, ``findings``: a dataset of a lab, from its source to its score."""
+"""``workbench ingest``, ``run``, ``score``: a dataset of a lab, from its source to its score."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from workbench.cli.printing import (
     echo_change,
     echo_checks,
     echo_findings,
-    echo_incidents,
     echo_losses,
     echo_score,
     moment,
@@ -164,28 +163,4 @@ def score(
         if since:
             echo_change(document["since"], since)
     if document["score"] < data.contract.score.min_score:
-        raise typer.Exit(1)
-
-
-@commands.command()
-def findings(
-    dataset: DatasetName,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when anything was found.")] = False,
-    lab: LabFolder = Path(),
-    json: Json = False,
-) -> None:
-    """List what is wrong with a dataset, worst first."""
-    from workbench.lab.documents import finding_document
-    from workbench.lab.lab import open_lab
-    from workbench.review.queue import queue
-
-    judgement = open_lab(lab)[dataset].judge()
-    found = [finding_document(finding, judgement.evidence.contract) for finding in judgement.findings]
-    if json:
-        print_json({"schema": "workbench.findings/1", "dataset": dataset, "findings": found})
-    else:
-        entries = queue(judgement.findings, judgement.incidents)
-        echo_findings([finding_document(entry.worst) for entry in entries], most=len(entries))
-        echo_incidents([entry.incident.summary for entry in entries if entry.incident])
-    if strict and found:
         raise typer.Exit(1)

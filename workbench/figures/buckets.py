@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 import polars as pl
 
@@ -13,6 +15,9 @@ MAX_INTRADAY_SESSIONS = 60
 INTRADAY_STEPS = ("1m", "5m", "15m", "30m", "1h", "2h", "4h")
 SESSION_STEPS = ("1d", "1w", "1mo", "1q", "1y")
 STEP_NAMES = {"": "every row", "1d": "sessions", "1w": "weeks", "1mo": "months", "1q": "quarters", "1y": "years"}
+
+Window = tuple[datetime, datetime]
+"""The first moment and the last of what is looked at, on the displayed clock, without zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,11 @@ class Buckets:
     prices: tuple[str, ...]
 
     @property
+    def main(self) -> pl.Series:
+        """The price that stands for a bucket: the close, or the last of the price columns."""
+        return self.frame["close" if self.has_candles else self.prices[-1]]
+
+    @property
     def name(self) -> str:
         """What one bucket is, in words."""
         return STEP_NAMES.get(self.step, self.step)
@@ -54,17 +64,18 @@ def rows_of(frame: pl.DataFrame, *, symbol: str, timezone: str, intraday: bool) 
     """Return one symbol's rows in time order, with ``at``: the session, or the time on the displayed clock."""
     clock = pl.col(EVENT_AT).dt.convert_time_zone(timezone).dt.replace_time_zone(None)
     at = clock if intraday else pl.col(SESSION)
-    return (
+    rows = (
         frame.lazy()
         .filter(pl.col(SYMBOL) == symbol, pl.col(SESSION).is_not_null(), pl.col(EVENT_AT).is_not_null())
         .with_columns(at.alias("at"), pl.selectors.float().fill_nan(None))
-        .sort(EVENT_AT, maintain_order=True)
         .collect()
     )
+    # Rows of a lake mostly are in order, and a zoom looks at a million of them again and again.
+    return rows if rows[EVENT_AT].is_sorted() else rows.sort(EVENT_AT, maintain_order=True)
 
 
-def bucketed(rows: pl.DataFrame, *, kind: Kind, intraday: bool, max_points: int) -> Buckets:
-    """Aggregate rows of one symbol to at most ``max_points`` buckets.
+def bucketed(rows: pl.DataFrame, *, kind: Kind, intraday: bool, max_points: int, every: str = "") -> Buckets:
+    """Aggregate rows of one symbol to at most ``max_points`` buckets, none shorter than ``every``.
 
     Parameters
     ----------
@@ -73,6 +84,8 @@ def bucketed(rows: pl.DataFrame, *, kind: Kind, intraday: bool, max_points: int)
     kind : Kind
     intraday : bool
     max_points : int
+    every : str
+        ``""`` for rows as they are, or one of ``INTRADAY_STEPS`` and ``SESSION_STEPS``.
 
     Notes
     -----
@@ -81,7 +94,7 @@ def bucketed(rows: pl.DataFrame, *, kind: Kind, intraday: bool, max_points: int)
     """
     has_candles = kind is Kind.BARS and all(_has(rows, c) for c in PRICE_FIELDS)
     prices = ("close",) if kind is Kind.BARS and not has_candles else PRICES[kind]
-    step = _step(rows, intraday=intraday, max_points=max_points)
+    step = _step(rows, intraday=intraday, max_points=max_points, every=every)
     sums = [pl.col(c).sum().cast(pl.Float64).alias("volume") for c in SIZES[kind][:1] if _has(rows, c)]
     values = _candle() if has_candles else [e for p in prices for e in _line(p)]
     keys = [pl.col(SESSION), _key(step)] if step in INTRADAY_STEPS else [_key(step)]
@@ -95,6 +108,34 @@ def bucketed(rows: pl.DataFrame, *, kind: Kind, intraday: bool, max_points: int)
         .collect()
     )
     return Buckets(frame, step, has_candles, prices)
+
+
+def looked_at(rows: pl.DataFrame, window: Window | None, **how: Any) -> Buckets:
+    """Return buckets that are finer inside a window: there it is as if there were nothing else to draw.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As :func:`rows_of` gives them.
+    window : tuple of datetime or None
+        First and last moment on the displayed clock, both included. What lies outside stays, coarse, so that one can zoom
+        out again.
+    how
+        As for :func:`bucketed`.
+    """
+    drawn = bucketed(rows, **how)
+    if window is None:
+        return drawn
+    at = pl.col("at").cast(pl.Datetime("us"))
+    inside = rows.filter(at.is_between(*window))
+    if inside.is_empty():
+        return drawn
+    fine = bucketed(inside, **how)
+    first, last = fine.frame.select(at)["at"].min(), fine.frame.select(at)["at"].max()
+    parts = [drawn.frame.filter(at < first), fine.frame, drawn.frame.filter(at > last)]
+    if drawn.is_intraday or fine.is_intraday:
+        parts = [part.with_columns(at) for part in parts]
+    return replace(fine, frame=pl.concat(parts, how="diagonal_relaxed"))
 
 
 def periods(days: pl.Series, every: str = "1d") -> pl.Series:
@@ -112,15 +153,16 @@ def _key(step: str) -> pl.Expr:
     return column.dt.truncate(step or "1d").alias("bucket")
 
 
-def _step(rows: pl.DataFrame, *, intraday: bool, max_points: int) -> str:
-    if rows.height <= max_points:
+def _step(rows: pl.DataFrame, *, intraday: bool, max_points: int, every: str) -> str:
+    if not every and rows.height <= max_points:
         return ""
+    within = () if every in SESSION_STEPS else INTRADAY_STEPS[INTRADAY_STEPS.index(every) if every else 0 :]
     if intraday and rows[SESSION].n_unique() <= MAX_INTRADAY_SESSIONS:
-        for step in INTRADAY_STEPS:
+        for step in within:
             if rows.select(pl.struct(SESSION, _key(step)).n_unique()).item() <= max_points:
                 return step
-    sessions = rows[SESSION].unique()
-    return next((s for s in SESSION_STEPS if sessions.dt.truncate(s).n_unique() <= max_points), SESSION_STEPS[-1])
+    sessions, longer = rows[SESSION].unique(), SESSION_STEPS[SESSION_STEPS.index(every) if every in SESSION_STEPS else 0 :]
+    return next((s for s in longer if sessions.dt.truncate(s).n_unique() <= max_points), SESSION_STEPS[-1])
 
 
 def _candle() -> list[pl.Expr]:

@@ -9,7 +9,7 @@ import polars as pl
 
 from workbench.figures.marks import local
 from workbench.figures.prices import Axes, prices
-from workbench.figures.theme import INK, MUTED, SEVERITY_COLOURS, SKY, SLATE, plain, short, words
+from workbench.figures.theme import INK, MUTED, SEVERITY_COLOURS, SKY, SLATE, alt_of, plain, short, words
 from workbench.model.names import EVENT_AT, SESSION, SYMBOL
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def finding_in_context(
             "text": f"<b>{plain(finding.symbol)}</b>  {words(finding.kind)}  <span style='color:{MUTED}'>{plain(span, 60)}</span>"
         },
         height=380,
-        meta={"alt": f"{_alt(figure)} {short(finding.kind)}: {short(best.evidence, 200) if best else 'no hypotheses'}."},
+        meta={"alt": f"{alt_of(figure)} {short(finding.kind)}: {short(best.evidence, 200) if best else 'no hypotheses'}."},
     )
     if other is not None and not rows.is_empty():
         figure.add_scatter(
@@ -94,11 +94,6 @@ def finding_in_context(
 
 def _shown(moment: Moment, axes: Axes) -> str:
     return (local(moment, axes.timezone) if isinstance(moment, datetime) else moment).isoformat()
-
-
-def _alt(figure: go.Figure) -> str:
-    meta = figure.layout.meta
-    return str(meta["alt"]) if meta and "alt" in meta else ""
 
 
 def _draw_hypotheses(figure: go.Figure, finding: Finding) -> None:

@@ -8,9 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from workbench.figures.buckets import Buckets, bucketed, is_intraday, periods, rows_of
+from workbench.figures.buckets import Buckets, Window, is_intraday, looked_at, periods, rows_of
 from workbench.figures.marks import Mark, marks
-from workbench.figures.theme import BLUE, GRID, INK, MUTED, SEVERITY_COLOURS, SEVERITY_SHAPES, VERMILION, blank, plain, say, short
+from workbench.figures.theme import (
+    BLUE,
+    GRID,
+    INK,
+    MUTED,
+    PAPER,
+    SEVERITY_COLOURS,
+    SEVERITY_SHAPES,
+    SLATE,
+    VERMILION,
+    blank,
+    plain,
+    say,
+    short,
+)
 from workbench.model.findings import Severity
 from workbench.model.names import PRICE_FIELDS, SESSION, Kind
 
@@ -28,10 +42,24 @@ HALF_BUCKET = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """What axis titles say: the clock of intraday data (IANA name) and the unit of prices."""
+    """What axes say and show.
+
+    Attributes
+    ----------
+    timezone
+        The clock of intraday data: an IANA name.
+    currency
+        The unit of prices.
+    every
+        The shortest time one candle stands for, as for :func:`workbench.figures.buckets.bucketed`.
+    window
+        The part that is looked at: what it holds is drawn as finely as there is room for.
+    """
 
     timezone: str = "UTC"
     currency: str | None = None
+    every: str = ""
+    window: Window | None = None
 
 
 def prices(
@@ -68,15 +96,16 @@ def prices(
     if rows.is_empty():
         figure = blank(plain(symbol), alt=f"No rows of {short(symbol)}.", height=180)
         return say(figure, f"No rows of {plain(symbol)} to show.")
-    drawn = bucketed(rows, kind=kind, intraday=intraday, max_points=max_points)
+    drawn = looked_at(rows, axes.window, kind=kind, intraday=intraday, max_points=max_points, every=axes.every)
     columns = (*PRICE_FIELDS,) if drawn.has_candles else drawn.prices
     placed = marks(findings, rows, symbol=symbol, prices=columns, timezone=axes.timezone if drawn.is_intraday else None)
-    figure = blank(_title(symbol, drawn, frequency), alt=_alt(symbol, drawn, placed), height=460)
+    figure = blank(_title(symbol, drawn, frequency), alt=_alt(symbol, drawn, placed, axes.window), height=460)
     _draw_candles(figure, drawn) if drawn.has_candles else _draw_lines(figure, drawn)
     _draw_marks(figure, placed)
     _draw_volume(figure, drawn)
     _label(figure, drawn, kind, axes)
     figure.update_xaxes(rangebreaks=closed_times(rows, placed, drawn))
+    figure.layout.meta["clock"] = "time" if drawn.is_intraday else "session"
     return figure
 
 
@@ -85,19 +114,20 @@ def _title(symbol: str, drawn: Buckets, frequency: str) -> str:
     return f"<b>{plain(symbol)}</b>  <span style='color:{MUTED}'>{plain(grain, 20)}</span>"
 
 
-def _alt(symbol: str, drawn: Buckets, placed: list[Mark]) -> str:
-    shape = "Candles" if drawn.has_candles else "Line"
-    first, last = drawn.frame["at"][0], drawn.frame["at"][-1]
-    size = f"{drawn.frame.height:,} points ({drawn.name})"
-    return f"{shape} of {short(symbol)} from {first} to {last}, {size}, {len(placed)} findings marked."
+def _alt(symbol: str, drawn: Buckets, placed: list[Mark], window: Window | None) -> str:
+    shape, at = "Candles" if drawn.has_candles else "Line", drawn.frame["at"]
+    if window is not None:
+        at = at.filter(at.cast(pl.Datetime("us")).is_between(*window))
+    span = f"from {at[0]} to {at[-1]}, {len(at):,} points ({drawn.name})" if len(at) else "with nothing in sight"
+    return f"{shape} of {short(symbol)} {span}, {len(placed)} findings marked."
 
 
 def _draw_candles(figure: go.Figure, drawn: Buckets) -> None:
     f = drawn.frame
     figure.add_candlestick(
         x=_times(f["at"]), **{price: f[price].to_numpy() for price in PRICE_FIELDS},
-        increasing={"line": {"color": BLUE, "width": 1}, "fillcolor": "#ffffff"},
-        decreasing={"line": {"color": INK, "width": 1}, "fillcolor": INK},
+        increasing={"line": {"color": BLUE, "width": 1}, "fillcolor": PAPER},
+        decreasing={"line": {"color": SLATE, "width": 1}, "fillcolor": SLATE},
         name="price", showlegend=False,
     )  # fmt: skip
 

@@ -46,7 +46,8 @@ def missing_map(frame: pl.DataFrame) -> go.Figure:
     figure = blank(f"What is missing{more}", alt=alt, height=min(820, 150 + 22 * len(symbols)))
     figure.add_heatmap(
         z=z, x=_period_names(periods), y=list(range(len(symbols))), zmin=0, zmax=100,
-        colorscale=LOSS_SCALE, xgap=1, ygap=1, hovertemplate="%{y}<br>%{x}<br>%{z:.2f} % missing<extra></extra>",
+        text=[[plain(symbol, 20)] * len(periods) for symbol in symbols], colorscale=LOSS_SCALE, xgap=int(len(periods) < 100),
+        ygap=1, hovertemplate="%{text}<br>%{x}<br>%{z:.2f} % missing<extra></extra>",
         colorbar={"title": {"text": "% missing", "font": {"size": 11, "color": MUTED}}, "thickness": 10, "outlinewidth": 0},
     )  # fmt: skip
     figure.update_xaxes(type="category", nticks=10, showgrid=False, title_text="period (exchange date)")

@@ -164,7 +164,7 @@ def loss_map(score: Score) -> go.Figure:
         pl.col("points").sum(), pl.struct("points", "check").top_k_by("points", 1).first().struct.field("check").alias("check")
     )  # fmt: skip
     labels = symbols.group_by("row", maintain_order=True).agg(pl.col("label").first()).sort("row")["label"].to_list()
-    top = cells.sort("points", descending=True).row(0, named=True)
+    top = cells.sort(["points", "row", "period"], descending=[True, False, False]).row(0, named=True)
     most = f"most, {top['points']:.2f}, at {labels[top['row']]} in {top['period']}"
     alt = f"Heat map of lost points, {len(labels)} symbols by {period}; {most}."
     figure = blank(f"Where points were lost, by {period}", alt=alt, height=min(760, 170 + 24 * len(labels)))

@@ -12,7 +12,8 @@ import plotly.graph_objects as go
 from workbench.model.checks import Dimension
 from workbench.model.findings import Severity
 
-Theme = Literal["light", "dark"]
+Theme = Literal["light", "dark", "notebook"]
+"""``notebook``: on any page, light or dark; without paper, in tones that both bear."""
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 
@@ -20,6 +21,35 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberat
 BLUE, SKY, GREEN, ORANGE, VERMILION, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
 INK, MUTED, GRID, PAPER = "#1f2933", "#5b6775", "#e4e8ed", "#ffffff"
 CRIMSON, SLATE = "#9B1B30", "#7B8794"
+# White to dark in one hue: order survives any colour vision and a grey printer.
+_RAMP = ("#f6f7f9", "#fdd8b5", "#f58d3d", "#b84300", "#5c1a00")
+
+# Ink, muted ink, grid, paper, and the ramp. The tones of ``notebook`` have a contrast of 4.3 with white and with JupyterLab's
+# #111 alike, and its ramp goes from hardly there to full; where its style sheet is at hand, letters are in JupyterLab's own ink.
+PALETTES: dict[Theme, tuple[str, ...]] = {
+    "light": (INK, MUTED, GRID, PAPER, *_RAMP),
+    "dark": ("#e6eaef", "#a9b4c0", "#343c46", "#15191e", "#20262d", "#5c3a14", "#9a5a1c", "#e07b28", "#ffb875"),
+    "notebook": (
+        "#6f7b88", "#707c89", "rgba(128,138,148,0.22)", "rgba(0,0,0,0)",
+        "rgba(128,138,148,0.11)", "rgba(213,94,0,0.3)", "rgba(213,94,0,0.55)", "rgba(213,94,0,0.8)", "rgba(213,94,0,1)",
+    ),
+}  # fmt: skip
+_LETTERS = (
+    "[class*=title]",
+    ".legendtext",
+    ".annotation-text",
+    "[class*=tick] text",
+    ".textpoint text",
+    ".bartext",
+    ".cbaxis text",
+)
+NOTEBOOK_STYLE = (
+    "<style>"
+    + ",".join(f".js-plotly-plot {name}" for name in _LETTERS)
+    + "{fill:var(--jp-ui-font-color1,#6f7b88)!important}"
+    + ".wb-alt{color:var(--jp-ui-font-color2,#6f7b88);font:12px/1.4 var(--jp-ui-font-family,system-ui,sans-serif);"
+    + "margin:0 12px 8px;max-width:130ch;overflow-wrap:anywhere}</style>"
+)
 
 DIMENSION_COLOURS: dict[Dimension, str] = {
     Dimension.COMPLETENESS: BLUE,
@@ -40,15 +70,14 @@ SEVERITY_SHAPES: dict[Severity, str] = {
     Severity.HIGH: "triangle-up",
     Severity.CRITICAL: "x",
 }
-# White to dark in one hue: order survives any colour vision and a grey printer.
-LOSS_SCALE = [[0.0, "#f6f7f9"], [0.08, "#fdd8b5"], [0.35, "#f58d3d"], [0.7, "#b84300"], [1.0, "#5c1a00"]]
+LOSS_SCALE = [[at, colour] for at, colour in zip((0.0, 0.08, 0.35, 0.7, 1.0), _RAMP, strict=True)]
 
 
 @cache
 def template(theme: Theme = "light") -> go.layout.Template:
-    """Return the ``workbench`` template: little ink, title left, legible type, for a light or a dark page."""
-    dark = theme == "dark"
-    ink, muted, grid, paper = ("#e6eaef", "#a9b4c0", "#343c46", "#15191e") if dark else (INK, MUTED, GRID, PAPER)
+    """Return the ``workbench`` template: little ink, title left, legible type, for a page of that theme."""
+    ink, muted, grid, paper = PALETTES[theme][:4]
+    label, letters = (INK, PAPER) if theme == "notebook" else (paper, ink)
     axis = {
         "gridcolor": grid, "linecolor": grid, "zerolinecolor": grid, "zerolinewidth": 1, "ticks": "", "automargin": True,
         "title": {"standoff": 10, "font": {"size": 12, "color": muted}}, "tickfont": {"size": 12, "color": muted},
@@ -67,12 +96,41 @@ def template(theme: Theme = "light") -> go.layout.Template:
             "title": {"text": ""}, "bgcolor": "rgba(0,0,0,0)",
         },
         "hoverlabel": {
-            "bgcolor": paper, "bordercolor": grid, "align": "left", "font": {"family": FONT, "size": 12, "color": ink},
+            "bgcolor": label, "bordercolor": grid, "align": "left", "font": {"family": FONT, "size": 12, "color": letters},
         },
         "hovermode": "closest",
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": muted, "activecolor": BLUE},
         "coloraxis": {"colorbar": {"outlinewidth": 0, "thickness": 10, "tickfont": {"size": 11, "color": muted}}},
     }  # fmt: skip
     return go.layout.Template(layout=layout)
+
+
+class Drawing(go.Figure):  # type: ignore[misc] # plotly is untyped
+    """A figure that shows itself in a notebook with its text alternative below, on a light page and on a dark one."""
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import HTML, display
+
+        restyle(self, "notebook").shown_bare()
+        display(HTML(caption_html(self)))
+
+    def shown_bare(self) -> None:
+        """Show the figure as plotly does."""
+        super()._ipython_display_()
+
+    def __repr__(self) -> str:
+        return alt_of(self) or super().__repr__()
+
+
+def alt_of(figure: go.Figure) -> str:
+    """Return what a figure says it shows; empty where it does not."""
+    meta = figure.layout.meta
+    return str(meta["alt"]) if meta and "alt" in meta else ""
+
+
+def caption_html(figure: go.Figure) -> str:
+    """Return a figure's text alternative as HTML, for below it, with what makes its letters those of the page."""
+    return f"{NOTEBOOK_STYLE}<div class='wb-alt' role='note'>{escape(short(alt_of(figure), 600))}</div>"
 
 
 def blank(title: str, *, alt: str, height: int = 360) -> go.Figure:
@@ -85,7 +143,7 @@ def blank(title: str, *, alt: str, height: int = 360) -> go.Figure:
     alt : str
         One sentence that says what a reader sees; plain text.
     """
-    return go.Figure(layout={"template": template(), "title": {"text": title}, "height": height, "meta": {"alt": alt}})
+    return Drawing(layout={"template": template(), "title": {"text": title}, "height": height, "meta": {"alt": alt}})
 
 
 def say(figure: go.Figure, words: str) -> go.Figure:
@@ -100,8 +158,22 @@ def say(figure: go.Figure, words: str) -> go.Figure:
 
 
 def restyle(figure: go.Figure, theme: Theme) -> go.Figure:
-    """Return a copy of a figure for a light or a dark page."""
-    return go.Figure(figure).update_layout(template=template(theme))
+    """Return a copy of a figure for a page of that theme: the template's, and every colour that belongs to the page."""
+    swaps = dict(zip(PALETTES["light"], PALETTES[theme], strict=True))
+    told = {"data": [trace.to_plotly_json() for trace in figure.data], "layout": figure.layout.to_plotly_json()}
+    told["layout"].pop("template", None)
+    return Drawing(_recoloured(told, swaps)).update_layout(template=template(theme))
+
+
+def _recoloured(part: Any, swaps: dict[str, str]) -> Any:
+    """Return plotly's description of a figure with other colours, in styles within its texts too."""
+    if isinstance(part, dict):
+        return {name: _recoloured(value, swaps) for name, value in part.items()}
+    if isinstance(part, list | tuple):
+        return [_recoloured(value, swaps) for value in part]
+    if isinstance(part, str):
+        return swaps.get(part) or part.replace(f"color:{MUTED}", f"color:{swaps[MUTED]}")
+    return part
 
 
 def short(text: object, limit: int = 40) -> str:

@@ -94,7 +94,7 @@ def metric_trend(frame: pl.DataFrame, *, name: str) -> go.Figure:
         return say(blank(title, alt=words, height=180), words)
     days, values = seen["session"], seen["value"]
     alt = (
-        f"Line of {plain(short(name, 60), 80)} over {seen.height:,} sessions from {days[0]} to {days[-1]}; "
+        f"Line of {short(name, 60)} over {seen.height:,} sessions from {days[0]} to {days[-1]}; "
         f"between {number(values.min())} and {number(values.max())}, last {number(values[-1])}."
     )
     figure = blank(title, alt=alt, height=320)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench.audit.pages import known_page
-from workbench.lab.displays import table, titled
 from workbench.lab.documents import alarm_documents, finding_document, iso, score_document
 from workbench.lake import TableRef, history, receipts, version_at, version_of
 from workbench.lake.decisions import read_entries
 from workbench.model.errors import BadInput
+from workbench.model.html import table, titled
 from workbench.review.corrections import standing
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.figures.change import change
-from workbench.lab.displays import table, titled
+from workbench.model.html import table, titled
 from workbench.model.score import Score
 from workbench.quality.attribution import By, Comparison
 from workbench.quality.attribution import compare as compare_scores

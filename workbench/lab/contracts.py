@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from workbench.calendars import calendar
 from workbench.model.contract import Contract, parse_contract
 from workbench.model.errors import BadInput, did_you_mean
 from workbench.model.settings import Settings, parse_settings
@@ -85,3 +86,9 @@ def read_settings(root: Path) -> Settings:
 def contract_fingerprint(contract: Contract) -> str:
     """Return a hash of everything a contract says."""
     return sha256(contract.model_dump_json().encode()).hexdigest()[:16]
+
+
+def clock_of(contract: Contract) -> str:
+    """Return the IANA zone of a dataset's wall clock: the contract's, its calendar's, or UTC."""
+    named = contract.calendar if contract.calendar not in (None, "learned") else None
+    return contract.timezone or (calendar(named).timezone if named else "UTC")

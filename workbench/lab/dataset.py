@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,25 +10,38 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.lab.arrivals import Offer, moment_of_arrival, offers, receive
+from workbench.lab.contexts import axes_of
 from workbench.lab.decisions import Decisions
 from workbench.lab.displays import frame_html
+from workbench.lab.exploring import CORRECTED, STORED, Exploration, Version, Wanted, explore
+from workbench.lab.found_context import Surroundings
 from workbench.lab.gathering import Day, Gathering, as_day
 from workbench.lab.history import History, rebuild
 from workbench.lab.processing import transform
+from workbench.lab.profiled import Profile, profiled
 from workbench.lab.quarantine import quarantined
 from workbench.lab.replays import replayed_arrivals
-from workbench.lab.report import sampled
-from workbench.lab.results import Arrivals, Findings, Profile, Rows, RunReport, Scored, Transformation
+from workbench.lab.results import Arrivals, Findings, Rows, RunReport, Scored, Transformation
+from workbench.lab.reviewing import Review
 from workbench.lab.run_report import write_run_report
+from workbench.lab.scratch import scratch
+from workbench.lab.sources import Sources, sources_of
 from workbench.lake import TableRef, receipts, scan, version_of
+from workbench.lake import history as versions
 from workbench.lake.run_history import read_runs
 from workbench.model.errors import BadInput
 from workbench.model.names import EVENT_AT, SESSION, SYMBOL
-from workbench.quality.profile import column_profile, log_returns, missing_by_month, symbol_profile
 from workbench.transform.corporate_actions import adjusted_by_events, with_events
+from workbench.widgets.desk import Desk
+from workbench.widgets.review import ReviewView
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    import ipywidgets
+    import plotly.graph_objects as go
+
+    from workbench.model.contract import Contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,19 +203,16 @@ class Dataset(Gathering):
 
     def findings(self, **which: Any) -> Findings:
         """Return what is wrong, worst first; ``which`` is as for :meth:`gather`."""
-        return Findings(self.judge(**which).findings)
+        made = self.judge(**which)
+        return Findings(made.findings, made)
 
     def profile(self, **which: Any) -> Profile:
-        """Describe columns and symbols; ``which`` is as for :meth:`gather`."""
-        made = self.judge(findings=False, **which)
-        some, ledger = sampled(made), made.ledger
-        return Profile(
-            columns=column_profile(some, ledger.terms.fields),
-            symbols=symbol_profile(ledger),
-            missing=missing_by_month(ledger),
-            returns=log_returns(some, self.contract.kind),
-            title=self.contract.title or self.name,
-        )
+        """Describe columns and symbols, what is missing when, tails and correlations; ``which`` is as for :meth:`gather`."""
+        return profiled(self.judge(findings=False, **which), self.contract.title or self.name, axes_of(self.contract).timezone)
+
+    def sources(self, **which: Any) -> Sources:
+        """Compare with the contract's other sources: conventions, agreement, trust; ``which`` is as for :meth:`gather`."""
+        return sources_of(self.judge(findings=False, **which), self.contract.title or self.name)
 
     def report(self, session: str | date, *, run: str, now: datetime | None = None) -> RunReport:
         """Write the report of a run into its folder, comparing it with the run before."""
@@ -221,9 +231,102 @@ class Dataset(Gathering):
             rebuild(self.lake, self.name)
         return History(read_runs(self.lake, self.name), self.contract.title or self.name, self.contract.score.thresholds())
 
+    def explore(self) -> ipywidgets.VBox:
+        """Look around in JupyterLab: symbols, time, frequency, as it arrived or after decisions, version against version."""
+        return explore(self)
+
+    def chart(
+        self,
+        *symbols: str,
+        start: Day = None,
+        end: Day = None,
+        frequency: str = STORED,
+        view: str = CORRECTED,
+        **versions: Version,
+    ) -> go.Figure:
+        """Draw what :meth:`explore` shows, for scripts and for notebooks that are kept.
+
+        Parameters
+        ----------
+        symbols : str
+            One: candles with findings, sessions and corporate actions. Several: indices. None: the one with the lowest score.
+        start, end : date or ISO text, optional
+            Sessions, both included.
+        frequency : str
+            ``as stored``, ``5m``, ``15m``, ``1h``, ``1d``, ``1w``, ``1mo``, …: the shortest time a candle stands for.
+        view : str
+            ``raw`` (as it arrived), ``corrected`` (after decisions), ``adjusted``.
+        versions
+            ``version`` and ``versus``: numbers of :meth:`versions`, or moments; what changed between them is marked.
+
+        Raises
+        ------
+        BadInput
+            There is no such thing, or no adjusted prices; the message says why.
+        """
+        exploration = Exploration(self)
+        return exploration.figure(Wanted(symbols or exploration.symbols[:1], start, end, frequency, view, **versions))
+
+    @property
+    def views(self) -> Mapping[str, str]:
+        """The views :meth:`chart` knows, each with the reason why it cannot be had; empty where it can."""
+        return Exploration(self).views
+
+    def changes(self, *symbols: str, versus: Version, version: Version = None) -> pl.DataFrame:
+        """Return what differs between two versions: ``symbol, event_at, session, what, field, before, after``.
+
+        Parameters
+        ----------
+        symbols : str
+            None: all.
+        versus, version : int or datetime
+            The earlier and the later one (the latest by default), as numbers of :meth:`versions` or moments with a zone.
+        """
+        exploration = Exploration(self)
+        return exploration.changes(Wanted(symbols or exploration.symbols, version=version, versus=versus))
+
+    def versions(self) -> pl.DataFrame:
+        """Return every version of the processed rows, oldest first: when it was recorded, what it replaced, which run made it."""
+        return versions(self.lake, TableRef.processed(self.name))
+
+    def scratch(self, *arrivals: Any, references: Mapping[str, Any] | None = None, contract: Contract | None = None) -> Dataset:
+        """Make a dataset like this one of some frames, in a temporary place: to see what a change would do, and harm nothing.
+
+        Parameters
+        ----------
+        arrivals : Rows, or frames of Polars or pandas
+            With standard columns, as :meth:`read` returns them; they arrive one after another, and each makes a version.
+        references : mapping of name to frame, optional
+            Other sources of the same data, to be compared with.
+        contract : Contract, optional
+            What is promised of it; this dataset's by default. Which symbols must be there is not: frames are excerpts.
+
+        Returns
+        -------
+        Dataset
+            Its files are gone when Python ends.
+        """
+        like = self if contract is None else replace(self, contract=contract)
+        return scratch(like, *arrivals, references=references)
+
     def quarantined(self) -> pl.DataFrame:
         """Return the rows in quarantine, each with its reason and the vendor's own cells."""
         return quarantined(self.lake, self.name)
+
+    def review(self, *, by: str | None = None, now: datetime | None = None) -> ReviewView:
+        """Show what was found to somebody who decides about it; arguments as for :meth:`open_review`.
+
+        Returns
+        -------
+        ReviewView
+            A widget for JupyterLab; ``.desk.review`` is the review itself.
+        """
+        made = self.open_review(by=by, now=now)
+        return ReviewView(Desk(made, Surroundings(made)))
+
+    def open_review(self, *, by: str | None = None, now: datetime | None = None) -> Review:
+        """Open a review of what was found, for scripts; arguments as for :class:`workbench.lab.reviewing.Review`."""
+        return Review(self, by=by, now=now)
 
     @property
     def decisions(self) -> Decisions:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from workbench.calendars import calendar
-from workbench.lab.contracts import contract_fingerprint
+from workbench.lab.contracts import clock_of, contract_fingerprint
 from workbench.lab.fingerprint import code_fingerprint
 from workbench.lab.snapshots import leaf_by, snapshot
 from workbench.lab.understanding import with_session
@@ -30,7 +30,7 @@ from workbench.lake import (
 )  # fmt: skip
 from workbench.lake.decisions import read_entries
 from workbench.lake.locks import alone
-from workbench.model.decisions import Action
+from workbench.model.decisions import CONFIRMING, Action
 from workbench.model.names import CORRECTION, DECIDED, EVENT_AT, REASON, RECEIPT, ROW, SESSION, SYMBOL
 from workbench.review.corrections import Placing, settled, standing
 from workbench.transform.frequency import step_minutes
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 LEDGER: Final = "decisions"
 _ROW_KEY: Final = [RECEIPT, ROW, SYMBOL]
-_CHANGING: Final = (Action.QUARANTINE, Action.TAKE_PROPOSED, Action.TAKE_REFERENCE, Action.TAKE_LAST, Action.RELEASE)
+_CHANGING: Final = (*CONFIRMING, Action.RELEASE)
 
 
 def rows_of(contract: Contract) -> str:
@@ -84,7 +84,7 @@ def placing_of(contract: Contract, schema: Mapping[str, pl.DataType]) -> Placing
     """Return how rows of a dataset that are made get their place in time."""
     named = contract.calendar not in (None, "learned")
     kept = calendar(contract.calendar) if named else None
-    zone = contract.timezone or (kept.timezone if kept else "UTC")
+    zone = clock_of(contract)
     step = timedelta(minutes=step_minutes(contract.frequency) or 0) if contract.stamp == "end" else timedelta(0)
 
     def at_midnight(rows: pl.DataFrame) -> pl.DataFrame:
@@ -203,6 +203,6 @@ def _same(there: pl.DataFrame, wanted: pl.DataFrame) -> bool:
     order = [SYMBOL, EVENT_AT]
     full = [sorted(name for name in rows.columns if rows[name].null_count() < len(rows)) for rows in (there, wanted)]
     alike = full[0] == full[1] and len(there) == len(wanted)
-    return alike and there.select(full[0]).sort(order, nulls_last=True).equals(
-        wanted.select(full[1]).sort(order, nulls_last=True)
-    )
+    if not alike or there.is_empty():
+        return alike
+    return there.select(full[0]).sort(order, nulls_last=True).equals(wanted.select(full[1]).sort(order, nulls_last=True))

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+from workbench.lab.learned import Learned
 from workbench.lab.quarantine import ID, quarantined
+from workbench.lab.review_json import ledger_frame, line_document
 from workbench.lab.settling import Settlement, bring_in_line, settle
 from workbench.lake.decisions import append_entries, read_entries
-from workbench.model.decisions import Action, LedgerEntry
+from workbench.model.decisions import NOBODY, Action, LedgerEntry
 from workbench.model.errors import BadInput
+from workbench.model.html import table, titled
 from workbench.model.names import DECIDED, EVENT_AT, REASON, REJECTED, SESSION, SYMBOL
 from workbench.review.corrections import standing
+from workbench.review.learning import learn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     import polars as pl
 
     from workbench.lab.dataset import Dataset
+
+MOST_SHOWN: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ class Decisions:
 
     def _add(self, rows: Sequence[str], action: Action, reason: str, by: str) -> None:
         name = self.dataset.name
-        if not reason.strip() or by.strip() in ("", "policy", "default"):
+        if not reason.strip() or by.strip() in NOBODY:
             raise BadInput(f"{name}: say why, and who says so; both are kept with the decision")
         held = quarantined(self.dataset.lake, name)
         there = {row[ID]: row for row in held.iter_rows(named=True)}
@@ -102,5 +109,33 @@ class Decisions:
         append_entries(self.dataset.lake, name, entries)
         self.apply()
 
+    def learned(self, *, now: datetime | None = None) -> Learned:
+        """Return what persons' decisions teach about the findings there are; ``now`` as for :meth:`settle`."""
+        judgement = self.dataset.judge(now=now)
+        lessons = learn(judgement.findings, standing(self.entries).values())
+        return Learned(lessons, judgement.score, self.dataset.contract.title or self.dataset.name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every line of the ledger as JSON values."""
+        lines = [line_document(line) for line in self.entries]
+        return {"schema": "workbench.ledger/1", "dataset": self.dataset.name, "lines": lines}
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return one row a line of the ledger, as it was written; what has parts as JSON text."""
+        return ledger_frame(self.entries)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return :meth:`to_polars` as pandas."""
+        return self.to_polars().to_pandas()
+
     def __len__(self) -> int:
         return len(self.entries)
+
+    def _repr_html_(self) -> str:
+        rows = [(line.at.isoformat(" ", "milliseconds"), line.by, line.action.value, line.kind, line.symbol, line.start, line.end,
+                 line.reason, line.note) for line in reversed(self.entries[-MOST_SHOWN:])]  # fmt: skip
+        columns = ("at", "by", "action", "kind", "symbol", "start", "end", "reason", "note")
+        return titled(f"Decisions about {self.dataset.name}: {len(self.entries):,}", table(columns, rows))
+
+    def __repr__(self) -> str:
+        return f"{len(self.entries):,} decisions about {self.dataset.name}"

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from workbench.audit.pages import difference_page
 from workbench.audit.seals import find_seal, read_kept
 from workbench.lab.comparing import Compared, compare
-from workbench.lab.displays import table, titled
 from workbench.lab.documents import EXACT
 from workbench.lab.exact import score_from
 from workbench.lab.rows_between import RowsBetween, rows_between
 from workbench.lab.sealing import CONTRACT, NOTEBOOK, PACKAGE
 from workbench.lake import TableRef, Zone
 from workbench.model.errors import BadInput, WorkbenchError
+from workbench.model.html import table, titled
 
 if TYPE_CHECKING:
     from workbench.audit.seals import Seal

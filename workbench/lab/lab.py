@@ -10,12 +10,12 @@ from workbench.lab.asof import Known, known_at
 from workbench.lab.contracts import datasets_in, find_contract, read_settings
 from workbench.lab.dataset import Dataset
 from workbench.lab.differing import Difference, difference
-from workbench.lab.displays import table, titled
 from workbench.lab.gathering import Day, as_day
 from workbench.lab.run import Run, read_run
 from workbench.lab.runs import Runs, all_runs, made_again
 from workbench.lab.trends import Trends, trends_of
 from workbench.lake import Lake, TableRef, version_of
+from workbench.model.html import table, titled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,15 +9,15 @@ import polars as pl
 
 from workbench.audit.report import ReportContent, render_report
 from workbench.figures.arbitration import arbitration
-from workbench.figures.context import around, finding_in_context
 from workbench.figures.prices import Axes
 from workbench.figures.prices import prices as price_figure
 from workbench.figures.profile import columns, coverage, missing_map, returns_histogram
 from workbench.figures.score import dimensions, loss_map, waterfall
+from workbench.lab.contexts import in_context, opinion_of
 from workbench.lab.documents import comparisons, decided, score_document
 from workbench.lab.fingerprint import code_fingerprint, environment
 from workbench.model.errors import BadInput
-from workbench.model.names import EVENT_AT, SESSION, SYMBOL
+from workbench.model.names import SYMBOL
 from workbench.quality.profile import column_profile, log_returns, missing_by_month, symbol_profile
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from workbench.lab.check import Checked
     from workbench.lab.judgement import Judgement
-    from workbench.model.findings import Finding, Moment
-    from workbench.quality.sources.opinion import Opinion
 
 MOST_PRICE_FIGURES = 4
 MOST_CONTEXTS = 6
@@ -135,47 +133,17 @@ def _figures(judgement: Judgement, timezone: str) -> tuple[tuple[str, go.Figure]
         ("Returns", returns_histogram(log_returns(some, ledger.terms.kind))),
         ("Columns", columns(column_profile(some, ledger.terms.fields))),
     ]
-    opinion = _opinion_of(judgement)
+    opinion = opinion_of(judgement)
     if opinion is not None:
         figures.insert(2, ("Sources against each other", arbitration(opinion.trust, opinion.findings)))
     return tuple(figures)
 
 
-def _opinion_of(judgement: Judgement) -> Opinion | None:
-    """Return how other sources compare, where they could be compared with: what failed to be was told as an ERROR."""
-    compared = any(c.result.name == "reference_agreement" and c.result.total for c in judgement.score.checks)
-    return judgement.ledger.opinion if compared else None
-
-
 def _contexts(judgement: Judgement, timezone: str) -> list[tuple[str, go.Figure]]:
     """Draw the worst findings that have rows to show, each with its hypotheses; no two of one kind and symbol before others."""
-    contract = judgement.evidence.contract
     chosen = list({(f.kind, f.symbol): f for f in reversed(judgement.findings) if f.symbol and f.hypotheses}.values())[::-1]
-    drawn = []
-    for finding in chosen[:MOST_CONTEXTS]:
-        rows = around(judgement.look(pl.DataFrame({SYMBOL: [finding.symbol]})), finding)
-        if not rows.is_empty():
-            axes = Axes(timezone=timezone, currency=contract.currency)
-            figure = finding_in_context(
-                rows,
-                finding,
-                kind=contract.kind,
-                frequency=contract.frequency,
-                axes=axes,
-                other=_said_elsewhere(judgement, rows, finding),
-            )
-            drawn.append((f"Found: {finding.kind.replace('_', ' ')} of {finding.symbol}", figure))
-    return drawn
-
-
-def _said_elsewhere(judgement: Judgement, rows: pl.DataFrame, finding: Finding) -> tuple[list[Moment], list[float | None]] | None:
-    """Return what other sources say of the price a finding is about, as far as it is drawn."""
-    opinion, terms = _opinion_of(judgement), judgement.ledger.terms
-    about = next((name for name in finding.fields if name in terms.prices), terms.main)
-    if opinion is None or about is None:
-        return None
-    times = rows[EVENT_AT if terms.is_intraday else SESSION].drop_nulls()
-    return opinion.said(finding.symbol, about, times.min(), times.max())  # type: ignore[arg-type]
+    drawn = [(finding, in_context(judgement, finding, timezone)) for finding in chosen[:MOST_CONTEXTS]]
+    return [(f"Found: {f.kind.replace('_', ' ')} of {f.symbol}", figure) for f, figure in drawn if figure is not None]
 
 
 def sampled(judgement: Judgement) -> pl.DataFrame:

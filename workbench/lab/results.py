@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from workbench.audit.executed import NAME
+from workbench.figures.parts import session_scores, symbol_scores
 from workbench.figures.prices import prices as price_figure
-from workbench.figures.profile import columns as columns_figure
-from workbench.figures.profile import coverage, missing_map, returns_histogram
 from workbench.figures.score import dimensions, loss_map, waterfall
-from workbench.lab.displays import findings_html, frame_html, score_html, table, titled
+from workbench.lab.contexts import FindingInContext, with_context
+from workbench.lab.displays import findings_html, frame_html, score_html
 from workbench.lab.documents import finding_document, plain, quality_record, score_document
-from workbench.model.errors import BadInput, did_you_mean
+from workbench.lab.drawing import named, require_figure
+from workbench.model.html import table, titled
 from workbench.model.score import score_text
 from workbench.quality.attribution import BYS, By, attribution
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -124,7 +123,7 @@ class Scored:
     @property
     def findings(self) -> Findings:
         """What is wrong, worst first."""
-        return Findings(self.judgement.findings)
+        return Findings(self.judgement.findings, self.judgement)
 
     def quality_record(self, session: date | str) -> dict[str, Any]:
         """Return what a run keeps: the score, this session's own score, every finding."""
@@ -132,8 +131,14 @@ class Scored:
         return quality_record(self.judgement, day)
 
     def figure(self, which: str = "waterfall") -> go.Figure:
-        """Draw the way down from 100 (``waterfall``), ``dimensions``, or ``losses`` by symbol and session."""
-        return _drawn(which, {"waterfall": waterfall, "dimensions": dimensions, "losses": loss_map}, self.score)
+        """Draw the way down from 100 (``waterfall``), ``dimensions``, ``losses``, or each of ``symbols`` or ``sessions``."""
+        if which in ("symbols", "sessions"):
+            limits = self.judgement.evidence.contract.score.thresholds()
+            draw, part = (symbol_scores, self.score.by_symbol) if which == "symbols" else (session_scores, self.score.by_session)
+            return named(draw(part, limits), which)
+        ways = {"waterfall": waterfall, "dimensions": dimensions, "losses": loss_map}
+        require_figure(which, (*ways, "symbols", "sessions"))
+        return named(ways[which](self.score), which)
 
     def _repr_html_(self) -> str:
         return score_html(self.score, self.title)
@@ -147,12 +152,17 @@ class Findings:
     """What is wrong, worst first."""
 
     items: tuple[Finding, ...]
+    judgement: Judgement | None = None
 
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, index: int) -> Finding:
-        return self.items[index]
+    def __getitem__(self, index: int) -> FindingInContext:
+        return with_context(self.items[index], self.judgement)
+
+    def figure(self, index: int = 0) -> go.Figure:
+        """Draw one finding in its context, the worst by default."""
+        return self[index].figure()
 
     def to_polars(self) -> pl.DataFrame:
         """Return one row a finding; times as text, values as JSON text."""
@@ -173,54 +183,7 @@ class Findings:
         return findings_html(self.items)
 
     def __repr__(self) -> str:
-        return f"{len(self.items)} findings" + "".join(f"\n  {f.severity} {f.kind} {f.symbol} {f.start}" for f in self.items[:10])
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What the data looks like: per column, per symbol, and how returns are spread.
-
-    Attributes
-    ----------
-    columns
-        ``column, rows, missing, missing_share, min, p01, median, p99, max``.
-    symbols
-        ``symbol, rows, first, last, sessions, expected, return_std``.
-    missing
-        ``symbol, period, missing_share``.
-    returns
-        ``symbol, return`` (logarithmic).
-    """
-
-    columns: pl.DataFrame
-    symbols: pl.DataFrame
-    missing: pl.DataFrame
-    returns: pl.DataFrame
-    title: str = "Profile"
-
-    def to_polars(self) -> pl.DataFrame:
-        """Return the profile of the columns."""
-        return self.columns
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the profile of the columns as pandas."""
-        return self.columns.to_pandas()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return columns and symbols as JSON values."""
-        return {"columns": plain(self.columns.to_dicts()), "symbols": plain(self.symbols.to_dicts())}
-
-    def figure(self, which: str = "columns") -> go.Figure:
-        """Draw ``columns``, ``coverage``, ``missing`` (sessions by month), or ``returns``."""
-        frames = {"columns": self.columns, "coverage": self.symbols, "missing": self.missing, "returns": self.returns}
-        draw = {"columns": columns_figure, "coverage": coverage, "missing": missing_map, "returns": returns_histogram}
-        return _drawn(which, draw, frames.get(which))
-
-    def _repr_html_(self) -> str:
-        return frame_html(self.title, self.columns) + frame_html("By symbol", self.symbols)
-
-    def __repr__(self) -> str:
-        return repr(self.columns)
+        return f"{len(self.items)} findings" + "".join(f"\n  {finding!r}" for finding in self.items[:10])
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,11 +271,3 @@ def losses(score: Score, most: int = 200) -> dict[str, list[dict[str, Any]]]:
         shares = list(attribution(score, by).items())[:most]
         found[by] = [{"name": plain(key), "points": float(p), "share": float(p / total)} for key, p in shares]
     return found
-
-
-def _drawn(which: str, ways: Mapping[str, Callable[[Any], go.Figure]], data: object) -> go.Figure:
-    if which not in ways:
-        raise BadInput(f"no figure '{which}'; expected one of {', '.join(ways)}{did_you_mean(which, ways)}")
-    figure = ways[which](data)
-    meta = figure.layout.meta if isinstance(figure.layout.meta, dict) else {}
-    return figure.update_layout(meta={**meta, NAME: which})  # by which it is read back from a notebook

@@ -10,9 +10,9 @@ from workbench.audit.notebooks import records
 from workbench.audit.packing import is_kept
 from workbench.audit.store import find_run, run_folder
 from workbench.figures.stored import figure_from
-from workbench.lab.displays import table, titled
 from workbench.lake import Lake, Zone
 from workbench.model.errors import BadInput, did_you_mean
+from workbench.model.html import table, titled
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from workbench.calendars import calendar
 from workbench.lab.decided import apply_decisions
+from workbench.lab.found_rows import FoundRows, expected_rows, span_of, with_when
 from workbench.lab.processing import LOOK_BACK, write_features
 from workbench.lake.decisions import append_entries, read_entries
-from workbench.model.decisions import Action, LedgerEntry
-from workbench.model.names import EVENT_AT, REASON, SESSION, SYMBOL
-from workbench.review.corrections import TAKING, standing
+from workbench.model.decisions import DATA, POLICY, TAKING, Action, LedgerEntry
+from workbench.model.names import SYMBOL
+from workbench.review.corrections import standing
 from workbench.review.policies import decide
-from workbench.review.proposals import ABSENT, WHEN, cells_for
-from workbench.transform.frequency import step_minutes
+from workbench.review.proposals import ABSENT, cells_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,10 +28,6 @@ if TYPE_CHECKING:
     from workbench.model.contract import Contract
     from workbench.model.decisions import Cell, Moment
     from workbench.model.findings import Finding
-
-POLICY = "policy"
-LEAST_CONFIDENCE = 0.5
-"""A row that a finding of so much confidence calls wrong is no last good one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +64,7 @@ def settle(
     Notes
     -----
     A person's decision stands over a policy's. What a policy had decided about a finding that is no longer made, or is no longer
-    what the contract says, is taken back.
+    what the contract says, is taken back; what a person had decided about rows that are others by now is, too, and asked again.
     """
     lake, contract = snap.lake, snap.contract
     found = standing(read_entries(lake, contract.dataset))
@@ -82,6 +77,7 @@ def settle(
         last = snap.span[1]
         gone = (entry for subject, entry in found.items() if entry.by == POLICY and subject not in wanted)
         entries += [_taken_back(entry) for entry in gone if entry.end is None or _day(entry.end) <= last]
+    entries += _asked_again(found.values(), FoundRows(snap, judgement.findings))
     append_entries(lake, contract.dataset, entries)
     return Settlement(tuple(entries), bring_in_line(lake, contract, run=run))
 
@@ -98,16 +94,16 @@ def _decided(judgement: Judgement, snap: Snapshot, others: Callable[[], Sequence
     """Yield what the contract decides about what was found, as far as it can be done."""
     decisions = [(finding, decide(finding, snap.contract)) for finding in judgement.findings]
     chosen = [(finding, decision) for finding, decision in decisions if decision.by == POLICY]
-    rows = _RowsOf(snap, judgement.findings)
-    elsewhere = cache(lambda: [_with_when(frame, snap.contract) for frame in others()])
+    rows = FoundRows(snap, judgement.findings)
+    elsewhere = cache(lambda: [with_when(frame, snap.contract) for frame in others()])
     for finding, decision in chosen:
         cells: tuple[Cell, ...] = ()
         if decision.action in TAKING:
             needs = decision.action is Action.TAKE_REFERENCE and finding.kind in ABSENT
             there = [frame.filter(pl.col(SYMBOL) == finding.symbol) for frame in elsewhere()] if needs else []
             cells = cells_for(
-                finding, decision.action, rows.of(finding), kind=snap.contract.kind, others=there,
-                expected=list(_expected(finding, snap.contract)),
+                rows.placed(finding), decision.action, rows.good(finding), kind=snap.contract.kind, others=there,
+                expected=expected_rows(finding, snap.contract),
             )  # fmt: skip
         if cells or decision.action in (Action.QUARANTINE, Action.KEEP):
             yield _entry(finding, decision.action, decision.reason, cells)
@@ -115,60 +111,32 @@ def _decided(judgement: Judgement, snap: Snapshot, others: Callable[[], Sequence
 
 def _entry(finding: Finding, action: Action, reason: str, cells: tuple[Cell, ...]) -> LedgerEntry:
     where = (finding.id, finding.kind, finding.symbol, finding.start, finding.end)
-    return LedgerEntry(datetime.now(UTC), POLICY, action, reason, *where, cells)
-
-
-@dataclass(slots=True)
-class _RowsOf:
-    """Rows of one symbol after another, with ``when``."""
-
-    snap: Snapshot
-    findings: Sequence[Finding]
-    _symbol: str | None = None
-    _rows: pl.DataFrame | None = None
-
-    def of(self, finding: Finding) -> pl.DataFrame:
-        """Return a symbol's rows without those that other findings call wrong."""
-        if self._rows is None or self._symbol != finding.symbol:
-            good = self.snap.rows(pl.DataFrame({SYMBOL: [finding.symbol]})).filter(pl.col(REASON).is_null())
-            self._symbol, self._rows = finding.symbol, _with_when(good, self.snap.contract)
-        wrong = (
-            f for f in self.findings
-            if f.symbol == finding.symbol and f.id != finding.id and f.confidence >= LEAST_CONFIDENCE and f.fields
-            and f.rows < len(self._rows) / 2
-        )  # fmt: skip
-        spans = [pl.col(WHEN).is_between(pl.lit(f.start), pl.lit(f.end)) for f in wrong]
-        mine = pl.col(WHEN).is_between(pl.lit(finding.start), pl.lit(finding.end))
-        return self._rows.filter(mine | ~pl.any_horizontal(spans)) if spans else self._rows
-
-
-def _with_when(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
-    return rows.with_columns(pl.col(EVENT_AT if contract.is_intraday else SESSION).alias(WHEN)).sort(WHEN, nulls_last=True)
-
-
-def _expected(finding: Finding, contract: Contract) -> Iterable[Moment]:
-    """Return when there should have been rows that are missing: sessions of daily data, steps within a day."""
-    if finding.kind not in ABSENT:
-        return []
-    start, end = finding.start, finding.end
-    if isinstance(start, datetime) and isinstance(end, datetime):
-        step = step_minutes(contract.frequency)
-        count = int((end - start) / timedelta(minutes=step)) + 1 if step else 0
-        return [start + timedelta(minutes=number * (step or 0)) for number in range(count)]
-    if contract.frequency != "1d" or contract.calendar in (None, "learned"):
-        return [_day(start)] if start == end else []
-    return calendar(contract.calendar).sessions(_day(start), _day(end)).to_list()
+    return LedgerEntry(
+        datetime.now(UTC), POLICY, action, reason, *where, cells, fields=finding.fields, confidence=finding.confidence
+    )
 
 
 def _differs(one: LedgerEntry, other: LedgerEntry) -> bool:
     return (one.action, one.reason, one.cells) != (other.action, other.reason, other.cells)
 
 
+def _asked_again(entries: Iterable[LedgerEntry], rows: FoundRows) -> list[LedgerEntry]:
+    """Take back what persons decided about rows that are not what they had seen."""
+    last = rows.snap.span[1]
+    mine = [entry for entry in entries if entry.is_by_person and entry.seen]
+    spans = {entry.subject: span for entry in mine if (span := span_of(entry)) is not None and _day(span[2]) <= last}
+    now = rows.seen(spans)
+    reason = "what was observed has changed since it was decided: it is asked again"
+    return [_withdrawn(entry, DATA, reason) for entry in mine if now.get(entry.subject, entry.seen) != entry.seen]
+
+
 def _taken_back(entry: LedgerEntry) -> LedgerEntry:
-    reason = "what was found is no longer found, or no longer decided by the contract"
-    return LedgerEntry(
-        datetime.now(UTC), POLICY, Action.WITHDRAW, reason, entry.subject, entry.kind, entry.symbol, entry.start, entry.end
-    )
+    return _withdrawn(entry, POLICY, "what was found is no longer found, or no longer decided by the contract")
+
+
+def _withdrawn(entry: LedgerEntry, by: str, reason: str) -> LedgerEntry:
+    where = (entry.subject, entry.kind, entry.symbol, entry.start, entry.end)
+    return LedgerEntry(datetime.now(UTC), by, Action.WITHDRAW, reason, *where, fields=entry.fields)
 
 
 def _day(moment: Moment) -> date:

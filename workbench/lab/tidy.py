@@ -7,18 +7,21 @@ chunks, with thirty passes over their rows instead of three.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, timedelta
+from math import isfinite
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
 from workbench.lab.understanding import ONE_OFFSET
-from workbench.model.names import EVENT_AT, REASON, RECEIPT, ROW, SESSION, SYMBOL, UNREADABLE
+from workbench.model.names import EVENT_AT, SESSION, SYMBOL
 from workbench.transform.frequency import DAILY_OR_SLOWER, step_minutes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date, datetime
 
     from workbench.calendars import Calendar
     from workbench.model.contract import Contract
@@ -59,29 +62,30 @@ class Tidy:
         ----------
         chunk : DataFrame
             The table's columns.
+
+        Returns
+        -------
+        DataFrame or None
+            Without the columns that say what is wrong with a row, or where it came from: nothing is, and nobody asks.
         """
         fields = {name: source for name, source in self.columns.items() if name not in ("time", SYMBOL)}
-        offset = self._offset(chunk) if self._is_typed(chunk, fields) else None
-        symbols = None if offset is None else self._symbols(chunk)
-        if offset is None or symbols is None or not self._are_numbers(chunk, fields):
+        to_begin = self._to_begin(chunk) if self._is_typed(chunk, fields) else None
+        symbols = None if to_begin is None else self._symbols(chunk)
+        if to_begin is None or symbols is None or not self._are_numbers(chunk, fields):
             return None
         at = pl.col(self.columns["time"]).dt.cast_time_unit("us").dt.convert_time_zone("UTC")
         rows = chunk.select(
             pl.lit(symbols),
             at.alias(EVENT_AT),
-            (at.dt.replace_time_zone(None) - self.begins + offset).dt.date().alias(SESSION),
+            (at.dt.replace_time_zone(None) + to_begin).dt.date().alias(SESSION),
             *(pl.col(source).cast(pl.Float64).alias(name) for name, source in fields.items()),
-            pl.lit(None, dtype=pl.String).alias(UNREADABLE),
-            pl.lit("").alias(RECEIPT),
-            pl.int_range(pl.len(), dtype=pl.Int64).alias(ROW),
-            pl.lit(None, dtype=pl.String).alias(REASON),
         )
         return rows.rechunk()
 
     def _is_typed(self, chunk: pl.DataFrame, fields: Mapping[str, str]) -> bool:
         time, symbol = chunk[self.columns["time"]], chunk[self.columns[SYMBOL]]
         is_zoned = isinstance(time.dtype, pl.Datetime) and time.dtype.time_zone is not None
-        are_full = not time.null_count() and not symbol.null_count()
+        are_full = len(chunk) > 0 and not time.null_count() and not symbol.null_count()
         return is_zoned and are_full and symbol.dtype == pl.String and all(chunk[n].dtype.is_numeric() for n in fields.values())
 
     def _symbols(self, chunk: pl.DataFrame) -> pl.Series | None:
@@ -97,22 +101,41 @@ class Tidy:
             or np.isin(back, lengths.cumsum()).sum() < len(back)
         ):
             return None
-        return names.cast(pl.Categorical).gather(np.repeat(np.arange(len(names)), lengths)).alias(SYMBOL)
+        return names.cast(pl.Categorical).gather(np.repeat(np.arange(len(names), dtype=np.uint32), lengths)).alias(SYMBOL)
 
     def _are_numbers(self, chunk: pl.DataFrame, fields: Mapping[str, str]) -> bool:
-        floats = [pl.col(source).is_finite().all() for source in fields.values() if chunk[source].dtype.is_float()]
-        return not floats or bool(chunk.select(pl.all_horizontal(floats)).item())
+        floats = [pl.col(source).sum().alias(name) for name, source in fields.items() if chunk[source].dtype.is_float()]
+        return not floats or all(map(isfinite, chunk.select(floats).row(0)))  # one that is not finite makes its sum so
 
-    def _offset(self, chunk: pl.DataFrame) -> timedelta | None:
-        """Return how far the calendar's zone is from UTC throughout a chunk; None where it changes, or might."""
-        time = chunk[self.columns["time"]]
-        ends = pl.Series([time.min(), time.max()], dtype=time.dtype).dt.convert_time_zone("UTC")
-        if ends.null_count() or ends[1] - ends[0] > ONE_OFFSET:
+    def _to_begin(self, chunk: pl.DataFrame) -> pl.Expr | None:
+        """Return what to add to stamps in UTC for when bars begin on the market's clock; None where that may change twice."""
+        time, zone = chunk[self.columns["time"]].dt.convert_time_zone("UTC"), ZoneInfo(self.calendar.timezone)
+        ends: tuple[datetime, datetime] = (time.min(), time.max())  # type: ignore[assignment]
+        first, last = ends[0] - self.begins, ends[1] - self.begins
+        if last - first > ONE_OFFSET:
             return None
-        local = ends.dt.convert_time_zone(self.calendar.timezone).dt.replace_time_zone(None)
-        offsets = local - ends.dt.replace_time_zone(None)
-        found: timedelta = offsets[0]
-        return found if offsets[0] == offsets[1] else None
+        before, after = _offset(first, zone), _offset(last, zone)
+        if before == after:
+            return pl.lit(before - self.begins)
+        begins = pl.col(self.columns["time"]) - self.begins
+        is_before = begins < _change(first, last, zone)
+        return pl.when(is_before).then(pl.lit(before - self.begins)).otherwise(pl.lit(after - self.begins))
+
+
+def _offset(at: datetime, zone: ZoneInfo) -> timedelta:
+    return at.astimezone(zone).replace(tzinfo=UTC) - at
+
+
+def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """Return the first moment at which a zone has the offset that it has at ``after``, and not at ``before``."""
+    offset, least = _offset(after, zone), timedelta(microseconds=1)
+    while after - before > least:
+        middle = before + (after - before) // 2
+        if _offset(middle, zone) == offset:
+            after = middle
+        else:
+            before = middle
+    return after
 
 
 def _opens_the_day_before(calendar: Calendar, span: tuple[date, date]) -> bool:

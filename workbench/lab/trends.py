@@ -13,9 +13,9 @@ from workbench.audit.site.facts import Facts, facts_of
 from workbench.audit.site.writing import TEMPLATES
 from workbench.figures.over_time import findings_over_time, noted
 from workbench.figures.trend import metric_trend, score_trend
-from workbench.lab.displays import titled
 from workbench.lab.history import SCORE
 from workbench.model.errors import BadInput
+from workbench.model.html import titled
 
 if TYPE_CHECKING:
     from datetime import date

@@ -35,9 +35,18 @@ LEDGER: Final = pl.Schema(
         "start": pl.String(),
         "end": pl.String(),
         "cells": pl.String(),
+        "fields": pl.String(),
+        "note": pl.String(),
+        "version": pl.Int64(),
+        "observed": pl.String(),
+        "confidence": pl.Float64(),
+        "seen": pl.String(),
     }
 )
-"""The columns of the table: those of a ``LedgerEntry``, moments in ISO form, ``cells`` as JSON; ``line`` counts from 0."""
+"""The columns of the table: those of a ``LedgerEntry``, moments in ISO form, what has parts as JSON; ``line`` counts from 0."""
+_PLAIN: Final = ("at", "by", "reason", "subject", "kind", "symbol")
+_LATER: Final = ("note", "version", "confidence", "seen")
+"""Columns that lines of an older ledger lack."""
 
 
 def ledger_table(dataset: str) -> TableRef:
@@ -86,16 +95,21 @@ def read_entries(lake: Lake, dataset: str) -> tuple[LedgerEntry, ...]:
 
 def _row(entry: LedgerEntry, line: int) -> dict[str, Any]:
     cells = [{"at": cell.at.isoformat(), "values": cell.values, "was": cell.was} for cell in entry.cells]
-    plain = {name: getattr(entry, name) for name in ("at", "by", "reason", "subject", "kind", "symbol")}
+    plain = {name: getattr(entry, name) for name in (*_PLAIN, *_LATER)}
     span = {name: None if moment is None else moment.isoformat() for name, moment in (("start", entry.start), ("end", entry.end))}
-    return {**plain, **span, "line": line, "action": entry.action.value, "cells": json.dumps(cells)}
+    parts = {"cells": json.dumps(cells), "fields": json.dumps(entry.fields), "observed": json.dumps(entry.observed, default=str)}
+    return {**plain, **span, **parts, "line": line, "action": entry.action.value}
 
 
 def _entry(row: dict[str, Any]) -> LedgerEntry:
     cells = tuple(Cell(_moment(c["at"]), c["values"], c["was"]) for c in json.loads(row["cells"]))
     start, end = (None if row[name] is None else _moment(row[name]) for name in ("start", "end"))
-    plain = {name: row[name] for name in ("at", "by", "reason", "subject", "kind", "symbol")}
-    return LedgerEntry(**plain, start=start, end=end, action=Action(row["action"]), cells=cells)
+    plain = {name: row[name] for name in _PLAIN}
+    later = {name: row[name] for name in _LATER if row.get(name) is not None}
+    fields, observed = tuple(json.loads(row.get("fields") or "[]")), json.loads(row.get("observed") or "null")
+    return LedgerEntry(
+        **plain, **later, start=start, end=end, action=Action(row["action"]), cells=cells, fields=fields, observed=observed
+    )
 
 
 def _moment(text: str) -> Moment:

@@ -13,6 +13,7 @@ from workbench.model.checks import Dimension
 from workbench.model.decisions import Action
 from workbench.model.errors import BadInput, did_you_mean
 from workbench.model.findings import FINDING_KINDS
+from workbench.model.html import table, titled
 from workbench.model.names import EVENT_AT, SYMBOL, Kind, fields_of
 from workbench.model.score import MISSION_WEIGHTS, Thresholds
 
@@ -95,11 +96,12 @@ def _known_kind(name: str) -> str:
 
 
 class FindingPolicy(_Part):
-    """What is decided about findings of a kind (``*``: of any), from a confidence on, without a person."""
+    """What is decided about findings of a kind (``*``: of any) without a person, from a confidence on, and below another."""
 
     kind: Annotated[str, AfterValidator(_known_kind)]
     action: Literal[Action.REVIEW, Action.QUARANTINE, Action.TAKE_PROPOSED, Action.TAKE_REFERENCE, Action.TAKE_LAST, Action.KEEP]
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.95
+    below_confidence: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class Policies(_Part):
@@ -249,6 +251,21 @@ class Contract(_Part):
     def is_intraday(self) -> bool:
         """Whether rows come more often than once a session."""
         return self.frequency == "irregular" or self.frequency[-1] in "mh"
+
+    def _repr_html_(self) -> str:
+        hidden: Any = {"dataset": True, "title": True, "sources": {"__all__": {"headers"}}}  # headers may hold a key
+        promised = self.model_dump(mode="json", exclude_defaults=True, exclude=hidden)
+        rows = [(name, _in_words(value)) for name, value in promised.items()]
+        return titled(
+            f"Contract: {self.title or self.dataset}", table(("key", "promised"), rows), note="the rest is as by default"
+        )
+
+
+def _in_words(value: Any) -> str:
+    """Put what a key says in words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_in_words(part)}" for name, part in value.items())
+    return "; ".join(_in_words(part) for part in value) if isinstance(value, list) else str(value)
 
 
 def parse_contract(text: str, *, origin: str) -> Contract:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 
 Moment = date | datetime
 
@@ -22,14 +23,28 @@ class Action(StrEnum):
     """Put what another source says in the place of the observed value."""
     TAKE_LAST = "take_last"
     """Put the last good value before in the place of the observed one; where a row is missing, make one of it."""
+    TAKE_GIVEN = "take_given"
+    """Put what a person typed in the place of the observed value."""
     KEEP = "keep"
-    """Leave the data as it is."""
+    """Leave the data as it is: it is real."""
+    DISMISS = "dismiss"
+    """Leave the data as it is: whatever it is, it is no problem of this kind."""
+    LATER = "later"
+    """Leave it for later: it was looked at, and nothing was decided."""
     RELEASE = "release"
     """Of a row in quarantine: put it among the processed rows."""
     DROP = "drop"
     """Of a row in quarantine: it was looked at, and stays where it is."""
     WITHDRAW = "withdraw"
     """Take back what was decided before."""
+
+
+TAKING: Final = (Action.TAKE_PROPOSED, Action.TAKE_REFERENCE, Action.TAKE_LAST, Action.TAKE_GIVEN)
+"""What puts values in the place of others."""
+CONFIRMING: Final = (Action.QUARANTINE, *TAKING)
+"""What a person does who finds that something is wrong indeed."""
+REFUTING: Final = (Action.KEEP, Action.DISMISS)
+"""What a person says who finds that nothing is wrong, or not this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +93,23 @@ class LedgerEntry:
     at
         UTC.
     by
-        ``policy``, or a person.
+        ``policy``, ``data`` (what was decided about has changed), or a person.
+    reason
+        In a few words, from a short list where a person chose it.
     subject
         A finding's id; or a row in quarantine, as ``receipt:row``.
     start, end
         Of a finding; sessions or moments, both included.
+    fields
+        The columns the finding is about.
+    note
+        Whatever else the person wanted to say.
+    version
+        Of the processed table, when it was decided.
+    observed, confidence
+        Of the finding.
+    seen
+        A fingerprint of the rows it is about, as they had arrived; empty where nobody looked.
     """
 
     at: datetime
@@ -95,3 +122,20 @@ class LedgerEntry:
     start: Moment | None = None
     end: Moment | None = None
     cells: tuple[Cell, ...] = ()
+    fields: tuple[str, ...] = ()
+    note: str = ""
+    version: int | None = None
+    observed: dict[str, object] | None = None
+    confidence: float | None = None
+    seen: str = ""
+
+    @property
+    def is_by_person(self) -> bool:
+        """Whether somebody decided it, and no rule."""
+        return self.by not in NOBODY
+
+
+POLICY: Final = "policy"
+DATA: Final = "data"
+NOBODY: Final = frozenset({POLICY, DATA, "default", ""})
+"""Who is no person."""

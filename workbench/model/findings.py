@@ -8,6 +8,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Final
 
+from workbench.model.html import cell, severity, table, titled
+
 Moment = date | datetime
 
 FINDING_KINDS: Final = (
@@ -43,7 +45,7 @@ class Hypothesis:
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Finding:
     """Something wrong: what, where, what was observed, what it might be.
 
@@ -83,6 +85,23 @@ class Finding:
         """The same for the same finding in the same data, whatever order things came in."""
         return _identity(self.kind, self.symbol, self.start, self.end, *self.fields)
 
+    @property
+    def span(self) -> str:
+        """When, in words."""
+        return f"{self.start}" if self.start == self.end else f"{self.start} to {self.end}"
+
+    def _repr_html_(self) -> str:
+        claims = [(h.kind, _share(h.probability), h.evidence) for h in self.hypotheses]
+        facts = [("rows", self.rows), ("observed", in_words(self.observed)), ("proposed", in_words(self.proposed)),
+                 ("confidence", _share(self.confidence) + (", provisional" if self.provisional else ""))]  # fmt: skip
+        head = f"<div>{severity(self.severity)} <span class='q'>{cell(self.span)}</span></div>"
+        told = table(("what it may be", "probability", "evidence"), claims) if claims else ""
+        return titled(f"{self.kind} of {self.symbol}", head, table(("", ""), [f for f in facts if f[1]]), told)
+
+    def __repr__(self) -> str:
+        seen = ", ".join(f"{what} {in_words(v)}" for what, v in (("observed", self.observed), ("proposed", self.proposed)) if v)
+        return f"{self.severity} {self.kind} of {self.symbol}, {self.span}" + (f": {seen}" if seen else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Incident:
@@ -120,6 +139,10 @@ def in_words(values: dict[str, object] | None) -> str:
     'low 24.86, volume 65,290,000, close none'
     """
     return ", ".join(f"{name} {_number(value)}" for name, value in (values or {}).items())
+
+
+def _share(probability: float) -> str:
+    return f"{int(100 * probability)} %"  # cut, not rounded: 100 % means certain
 
 
 def _number(value: object) -> str:

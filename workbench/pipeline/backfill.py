@@ -27,7 +27,7 @@ from workbench.lake.run_history import read_runs
 from workbench.model.errors import BadInput, SystemFailure
 from workbench.model.failures import Category
 from workbench.model.runs import Outcome, RunManifest
-from workbench.pipeline.daily import Begun, advance, close, kept_stages, settle_policies, versions_of
+from workbench.pipeline.daily import Begun, advance, close, kept_stages, settle_decisions, versions_of
 from workbench.pipeline.notebook import refuse_wrong_parameters
 from workbench.pipeline.planning import is_done, plan_again, plan_run
 from workbench.pipeline.stages import LOADING, STAGES, in_notebooks, in_process
@@ -239,7 +239,7 @@ def _remember_all(lab: Lab, dataset: Dataset, runs: Sequence[RunManifest]) -> No
     forgotten = [run for run in runs if run.outcome is not Outcome.UNFINISHED and run.id not in known]
     if forgotten:
         _remember(lab, dataset, forgotten)
-        settle_policies(dataset, max(forgotten, key=lambda manifest: manifest.session))
+        settle_decisions(dataset, max(forgotten, key=lambda manifest: manifest.session))
 
 
 def _remember(lab: Lab, dataset: Dataset, manifests: Sequence[RunManifest]) -> None:
@@ -265,7 +265,7 @@ def _fill(
         if ended:
             _remember(lab, dataset, sorted(ended, key=lambda manifest: manifest.session))
     if ended:
-        settle_policies(dataset, max(ended, key=lambda manifest: manifest.session))
+        settle_decisions(dataset, max(ended, key=lambda manifest: manifest.session))
         tidy_up(lab.lake, dataset.contract)
 
 

@@ -15,7 +15,7 @@ from workbench.lab.sealing import seal_runs
 from workbench.lake import TableRef, Zone, receipts, scan, version_of
 from workbench.lake.locks import alone
 from workbench.model.names import RECEIPT, SESSION
-from workbench.pipeline.daily import Begun, advance, close, settle_policies, versions_of
+from workbench.pipeline.daily import Begun, advance, close, settle_decisions, versions_of
 from workbench.pipeline.notify import notify
 from workbench.pipeline.planning import is_done, plan_run
 from workbench.pipeline.stages import LOADING, STAGES, in_notebooks
@@ -70,6 +70,6 @@ class Sessions:
             manifest = close(self.dataset, advance(self.lab, self.dataset, begun, JUDGING, in_notebooks(self.lab)))
             keep_run(self.dataset.lake, manifest)
             seal_runs(self.lab, self.dataset, [manifest])
-            settle_policies(self.dataset, manifest)
+            settle_decisions(self.dataset, manifest)
             notify(self.dataset, plan.folder)
         return manifest

@@ -113,11 +113,9 @@ def run_daily(  # noqa: PLR0913 (what a run may be asked for)
         if last is not None and not force and is_done(plan, last, in_notebooks=True) and brings_anything(dataset, session):
             plan = plan_run(lab, dataset, session, now=now)
         if last is not None and not force and is_done(plan, last, in_notebooks=True):
-            keep_run(
-                dataset.lake, last
-            )  # a run that was stopped between its manifest and its history, its seal, or what it decides
+            keep_run(dataset.lake, last)  # a run that was stopped between its manifest and its history, its seal, or decisions
             seal_runs(lab, dataset, [last])
-            settle_policies(dataset, last)
+            settle_decisions(dataset, last)
             return Ran(last, run_folder(metadata, last.id, session), is_new=False)
         return _run(lab, dataset, Begun(plan, versions_of(dataset)), cold=cold, progress=progress)
 
@@ -181,7 +179,7 @@ def _run(lab: Lab, dataset: Dataset, begun: Begun, *, cold: bool, progress: Prog
     manifest = close(dataset, advance(lab, dataset, begun, STAGES, execute, progress=progress))
     keep_run(dataset.lake, manifest)
     seal_runs(lab, dataset, [manifest])
-    settle_policies(dataset, manifest)
+    settle_decisions(dataset, manifest)
     notify(dataset, begun.plan.folder)
     return Ran(manifest, begun.plan.folder, is_new=True)
 
@@ -230,9 +228,9 @@ def close(dataset: Dataset, begun: Begun) -> RunManifest:
     return manifest
 
 
-def settle_policies(dataset: Dataset, manifest: RunManifest) -> None:
-    """Decide about what a run found what the contract decides without a person; behind the last stage that looks at tables."""
-    if dataset.contract.policies.findings and manifest.outcome is Outcome.DONE:
+def settle_decisions(dataset: Dataset, manifest: RunManifest) -> None:
+    """Decide what the contract decides about what a run found, and put all decisions into the tables; behind the last stage."""
+    if (dataset.contract.policies.findings or dataset.decisions) and manifest.outcome is Outcome.DONE:
         dataset.decisions.settle(end=manifest.session, now=manifest.now, run=manifest.id)
 
 

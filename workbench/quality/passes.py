@@ -52,7 +52,9 @@ def measured(frame: pl.DataFrame, terms: Terms, *, by_leaf: bool = False) -> Sta
         return measured_chunks(_slices(in_order(frame, terms)), terms, by_leaf=by_leaf)
 
 
-def measured_chunks(chunks: Iterable[Chunk], terms: Terms, *, by_leaf: bool = False) -> State:
+def measured_chunks(
+    chunks: Iterable[Chunk], terms: Terms, *, by_leaf: bool = False, also: Callable[[pl.DataFrame, State], None] | None = None
+) -> State:
     """Measure chunks that are read when they are needed, a few at a time.
 
     Parameters
@@ -62,6 +64,8 @@ def measured_chunks(chunks: Iterable[Chunk], terms: Terms, *, by_leaf: bool = Fa
     terms : Terms
     by_leaf : bool
         Keep leaves apart.
+    also : callable, optional
+        Is given the rows of each chunk, and its state, of which nothing is merged yet.
 
     Raises
     ------
@@ -69,9 +73,14 @@ def measured_chunks(chunks: Iterable[Chunk], terms: Terms, *, by_leaf: bool = Fa
         Two chunks hold rows of one symbol that overlap in time: measure them together.
     """
     keep_freed_memory()
-    read = _read_ahead(chunks)
-    measured_pieces = (beside([measure(piece(), terms) for piece in _slices(frame)]) for frame in read)
-    return _folded(measured_pieces, terms, by_leaf=by_leaf)
+
+    def measured_pieces(frame: pl.DataFrame) -> State:
+        state = beside([measure(piece(), terms) for piece in _slices(frame)])
+        if also is not None:
+            also(frame, state)
+        return state
+
+    return _folded(map(measured_pieces, _read_ahead(chunks)), terms, by_leaf=by_leaf)
 
 
 def _read_ahead(chunks: Iterable[Chunk]) -> Iterator[pl.DataFrame]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from workbench.model.names import SESSION, SYMBOL
+from workbench.model.names import EVENT_AT, SESSION, SYMBOL
 from workbench.quality.attendance import days_of_masks
 from workbench.quality.grids import MOVE_STEP, SQUARE_STEP
 from workbench.transform.features import main_price
@@ -97,6 +97,6 @@ def missing_by_month(ledger: Ledger) -> pl.DataFrame:
 def log_returns(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     """Return ``symbol, return`` (logarithmic) of trustworthy rows, thinned evenly where there are very many."""
     price = main_price(kind)
-    usable = frame.filter(pl.col("quarantine_reason").is_null() & (price > 0))
+    usable = frame.filter(pl.col("quarantine_reason").is_null() & (price > 0)).sort(SYMBOL, EVENT_AT)
     series = usable.select(SYMBOL, (price.log() - price.log().shift().over(SYMBOL)).alias("return")).drop_nulls()
     return series.gather_every(max(1, len(series) // MOST_RETURNS))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Positions = NDArray[np.int64]
 
 NOWHERE = np.zeros(0, dtype=np.int64)
+NO_CODE = 2**32 - 1  # of a category that is none
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def in_order(frame: pl.DataFrame, terms: Terms) -> pl.DataFrame:
 def _symbol_runs(frame: pl.DataFrame) -> tuple[Positions, tuple[str | None, ...]]:
     symbol = frame[SYMBOL]
     if symbol.dtype == pl.Categorical:
-        codes = symbol.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+        codes = _physical(symbol.to_physical(), NO_CODE)
     else:
         codes = frame.select(pl.col(SYMBOL).rle_id()).to_series().to_numpy()
     starts = np.concatenate([[0], np.flatnonzero(codes[1:] != codes[:-1]) + 1]) if len(codes) else NOWHERE
@@ -140,9 +141,9 @@ def _is_sorted(at: NDArray[np.int64], starts: Positions, names: tuple[str | None
     """Whether each symbol is one run in which time only grows; ties count as unsorted, null times too."""
     if len(set(names)) != len(names):
         return False
-    step = np.diff(at)
-    step[starts[1:] - 1] = 1
-    return len(at) == 0 or (bool((step > 0).all()) and at.min() != NEVER)
+    grows = at[1:] > at[:-1]
+    grows[starts[1:] - 1] = True
+    return len(at) == 0 or (bool(grows.all()) and at.min() != NEVER)
 
 
 def _physical(series: pl.Series, unknown: int) -> NDArray[Any]:

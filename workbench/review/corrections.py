@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from workbench.model.decisions import Action
+from workbench.model.decisions import DATA, TAKING, Action
 from workbench.model.names import CORRECTION, DECIDED, EVENT_AT, RAW_TEXT, REASON, RECEIPT, ROW, SESSION, SYMBOL
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from workbench.model.decisions import LedgerEntry
 
-TAKING: Final = (Action.TAKE_PROPOSED, Action.TAKE_REFERENCE, Action.TAKE_LAST)
 CORRECTED: Final = f"{DECIDED}:corrected"
 DISPLACED: Final = f"{DECIDED}:displaced"
 _WHEN: Final = "__when"
@@ -59,9 +59,22 @@ class Settled:
 
 
 def standing(entries: Iterable[LedgerEntry]) -> dict[str, LedgerEntry]:
-    """Return what is decided of each subject: the last line about it, unless that takes back."""
-    last = {entry.subject: entry for entry in entries}
-    return {subject: entry for subject, entry in last.items() if entry.action is not Action.WITHDRAW}
+    """Return what is decided of each subject: the last line about it that was not taken back.
+
+    Notes
+    -----
+    Whoever takes back takes back what they said: what somebody else had said before stands again. Where the data has changed,
+    all that was said of it is taken back.
+    """
+    said: dict[str, dict[str, LedgerEntry]] = {}
+    for entry in entries:
+        lines = said.setdefault(entry.subject, {})
+        lines.pop(entry.by, None)
+        if entry.action is not Action.WITHDRAW:
+            lines[entry.by] = entry
+        elif entry.by == DATA:
+            lines.clear()
+    return {subject: list(lines.values())[-1] for subject, lines in said.items() if lines}
 
 
 def settled(
@@ -94,25 +107,34 @@ def settled(
 
 
 def _taken_out(rows: pl.DataFrame, entries: Sequence[LedgerEntry]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Set the rows of spans aside."""
+    """Set the rows of spans aside: of sessions, or of moments."""
     if not entries:
         return rows, _none(rows)
+    ordered = rows.sort(_WHEN, nulls_last=True).with_row_index("__index")
+    of_moments = [entry for entry in entries if isinstance(entry.start, datetime)]
+    of_sessions = [entry for entry in entries if not isinstance(entry.start, datetime)]
+    parts = [_hit(ordered, some, by) for some, by in ((of_sessions, SESSION), (of_moments, _WHEN)) if some]
+    hit = pl.concat(parts).unique("__index", keep="first", maintain_order=True)
+    aside = ordered.join(hit, on="__index").drop("__index")
+    return ordered.join(hit, on="__index", how="anti").drop("__index").sort(SYMBOL, EVENT_AT, nulls_last=True), aside
+
+
+def _hit(ordered: pl.DataFrame, entries: Sequence[LedgerEntry], by: str) -> pl.DataFrame:
+    """Return ``__index, quarantine_reason`` of the rows that lie in a span."""
+    kind = ordered.schema[by]
     spans = pl.DataFrame(
         {
             SYMBOL: [entry.symbol for entry in entries],
-            "start": pl.Series([entry.start for entry in entries]).cast(rows.schema[_WHEN]),
-            "end": pl.Series([entry.end for entry in entries]).cast(rows.schema[_WHEN]),
+            "start": pl.Series([entry.start for entry in entries]).cast(kind),
+            "end": pl.Series([entry.end for entry in entries]).cast(kind),
             "kind": [entry.kind for entry in entries],
         }
     ).sort(SYMBOL, "start")
     spans = spans.with_columns(pl.col("end").cum_max().over(SYMBOL))
-    ordered = rows.sort(_WHEN, nulls_last=True).with_row_index("__index")
-    near = ordered.drop_nulls(_WHEN).join_asof(
-        spans.sort("start"), left_on=_WHEN, right_on="start", by=SYMBOL, strategy="backward", check_sortedness=False
-    )
-    hit = near.filter(pl.col(_WHEN) <= pl.col("end")).select("__index", pl.format(f"{DECIDED}:{{}}", "kind").alias(REASON))
-    aside = ordered.join(hit, on="__index").drop("__index")
-    return ordered.join(hit, on="__index", how="anti").drop("__index").sort(SYMBOL, EVENT_AT, nulls_last=True), aside
+    near = ordered.drop_nulls(by).sort(by, maintain_order=True).join_asof(
+        spans.sort("start"), left_on=by, right_on="start", by=SYMBOL, strategy="backward", check_sortedness=False
+    )  # fmt: skip
+    return near.filter(pl.col(by) <= pl.col("end")).select("__index", pl.format(f"{DECIDED}:{{}}", "kind").alias(REASON))
 
 
 def _corrected(rows: pl.DataFrame, entries: Sequence[LedgerEntry], placing: Placing) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -32,7 +32,8 @@ def decide(finding: Finding, contract: Contract) -> Decision:
     """
     for policy in contract.policies.findings:
         if _fits(policy, finding):
-            reason = f"the contract's policy for {policy.kind} from a confidence of {policy.min_confidence:g} on"
+            below = "" if policy.below_confidence is None else f", below {policy.below_confidence:g}"
+            reason = f"the contract's policy for {policy.kind} from a confidence of {policy.min_confidence:g} on{below}"
             return Decision(finding.id, policy.action, "policy", reason)
     if finding.kind in STRUCTURAL:
         return Decision(
@@ -43,6 +44,8 @@ def decide(finding: Finding, contract: Contract) -> Decision:
 
 def _fits(policy: FindingPolicy, finding: Finding) -> bool:
     if policy.kind not in (finding.kind, "*") or finding.confidence < policy.min_confidence or finding.provisional:
+        return False
+    if policy.below_confidence is not None and finding.confidence >= policy.below_confidence:
         return False
     is_absent = finding.kind in ABSENT
     if policy.action is Action.TAKE_LAST:

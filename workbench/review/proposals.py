@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -10,7 +11,7 @@ from workbench.model.decisions import Action, Cell
 from workbench.model.names import PRICES, SIZES, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from workbench.model.decisions import Moment
     from workbench.model.findings import Finding
@@ -29,6 +30,7 @@ def cells_for(
     kind: Kind,
     expected: Sequence[Moment],
     others: Sequence[pl.DataFrame],
+    given: Mapping[str, float] | None = None,
 ) -> tuple[Cell, ...]:
     """Return what an action about a finding changes; nothing where it cannot be done.
 
@@ -44,23 +46,30 @@ def cells_for(
         When rows should be within the finding, if it is about rows that are not there.
     others : sequence of DataFrame
         The symbol's rows in other sources, most trusted first, with ``when``.
+    given : mapping, optional
+        What a person typed: field -> value of the finding's only row, or ``factor`` for all of its rows.
     """
     if action is Action.TAKE_LAST:
         return tuple(_last(finding, rows, kind, expected))
+    if action is Action.TAKE_GIVEN:
+        return tuple(_proposed(replace(finding, proposed=dict(given or {})), rows, kind))
     if finding.kind in ABSENT:
         return tuple(_elsewhere(rows, kind, expected, others)) if action is Action.TAKE_REFERENCE else ()
-    return tuple(_proposed(finding, rows)) if action in (Action.TAKE_PROPOSED, Action.TAKE_REFERENCE) else ()
+    if action is Action.TAKE_REFERENCE and not finding.by_reference:
+        return tuple(_said_elsewhere(finding, rows, kind, others))
+    return tuple(_proposed(finding, rows, kind)) if action in (Action.TAKE_PROPOSED, Action.TAKE_REFERENCE) else ()
 
 
 def _within(finding: Finding, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(pl.col(WHEN).is_between(pl.lit(finding.start), pl.lit(finding.end)))
 
 
-def _proposed(finding: Finding, rows: pl.DataFrame) -> Iterator[Cell]:
+def _proposed(finding: Finding, rows: pl.DataFrame, kind: Kind) -> Iterator[Cell]:
     """Yield what a finding proposes: a factor for all of its rows, or values for its only one."""
     proposed, there = finding.proposed or {}, _within(finding, rows)
     factor = proposed.get("factor")
-    fields = [name for name in (finding.fields if factor is not None else proposed) if name in rows.columns]
+    scaled = finding.fields or PRICES[kind]
+    fields = [name for name in (scaled if factor is not None else proposed) if name in rows.columns]
     if factor is None and (finding.rows != 1 or len(there) != 1):
         return
     for row in there.select(WHEN, *fields).iter_rows(named=True):
@@ -99,6 +108,20 @@ def _elsewhere(rows: pl.DataFrame, kind: Kind, expected: Sequence[Moment], other
             if len(found):
                 yield Cell(at, {name: _number(value) for name, value in found.row(0, named=True).items()}, None)
                 break
+
+
+def _said_elsewhere(finding: Finding, rows: pl.DataFrame, kind: Kind, others: Sequence[pl.DataFrame]) -> Iterator[Cell]:
+    """Yield what the most trusted of the other sources that has a row says of it, for each row of a finding."""
+    there = _within(finding, rows)
+    about = finding.fields or tuple(PRICES[kind])
+    for other in others:
+        names = [name for name in about if name in there.columns and name in other.columns]
+        said = other.select(WHEN, *(pl.col(name).alias(f"{name}\0") for name in names)).unique(WHEN, keep="last")
+        pairs = there.select(WHEN, *names).join(said, on=WHEN, how="inner", maintain_order="left")
+        if names and len(pairs):
+            for row in pairs.iter_rows(named=True):
+                yield Cell(row[WHEN], {n: _number(row[f"{n}\0"]) for n in names}, {n: row[n] for n in names})
+            return
 
 
 def _number(value: object) -> float | None:

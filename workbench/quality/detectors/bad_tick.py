@@ -90,7 +90,7 @@ def bad_ticks(track: Track, crowd: Crowd | None = None) -> list[Suspicion]:
 def _last_row(track: Track, least: float) -> list[Suspicion]:
     """Doubt a last row that lies far off those before it: whether prices come back is not known yet."""
     at = len(track) - 1
-    before = float(sides(track.level)[0][at])
+    before = float(track.sides[0][at])
     distance = float(track.level[at]) - before
     asked = ASKED["close"] * (WITHIN_A_DAY if track.is_intraday else 1.0) * LAST
     distance = float(np.clip(distance, -MOST, MOST))
@@ -140,7 +140,7 @@ def _impossible(track: Track, name: str) -> Floats | float:
 
 def _disagreement(track: Track) -> Floats:
     """Return how much more is asked where the sides of a row differ, or volume burst: so it is around shocks, not bad ticks."""
-    before, after = sides(track.level)
+    before, after = track.sides
     apart = np.abs(before - after) / track.scale
     more: Floats = 0.8 + 0.2 * np.minimum(np.nan_to_num(apart, nan=1.0), 2.0)
     return more * _burst(track)
@@ -165,7 +165,7 @@ def _bar_scale(track: Track) -> Floats:
 
 def _distances(track: Track, crowd: Crowd | None) -> dict[str, Floats]:
     """Return field -> how far off it lies, as a signed log; fields that did not come are absent."""
-    lone = _abrupt(track.level, excursion(track.level))
+    lone = _abrupt(track.level, excursion(track.level, track.sides))
     if crowd is not None:
         lone = _less(lone, crowd.at(track.at, "excursion") * track.scale)
     main = track.prices[-1]
@@ -197,8 +197,8 @@ def _outside_bar(track: Track) -> Floats:
 def _within_bars(track: Track, outside: Floats, crowd: Crowd | None) -> dict[str, Floats]:
     """Judge opens, highs and lows by their own bar; an open or a close that is astray itself bounds nothing."""
     opened, high, low, close = (np.log(track.values[name]) for name in ("open", "high", "low", "close"))
-    before, after = sides(close)
-    astray = np.abs(excursion(close)) > ASTRAY * track.scale
+    before, after = track.sides
+    astray = np.abs(excursion(close, track.sides)) > ASTRAY * track.scale
     close = np.where(astray, np.where(np.abs(close - before) < np.abs(close - after), before, after), close)
     close = np.where(np.abs(outside) > ASTRAY * track.scale, np.log(track.main) - outside, close)
     previous = np.concatenate([[np.nan], close[:-1]])

@@ -103,10 +103,8 @@ def _quantile(ordered: Floats, known: NDArray[np.int64], share: float, width: fl
 
 def usual_level(values: Floats, window: int = 2 * WINDOW // 3 + 1) -> Floats:
     """Return the median of the values around each row that are there and not zero; NaN where there are too few."""
-    series = pl.Series(values).fill_nan(None)
-    series = series.set(series <= 0, None)
-    found = series.rolling_median(window_size=window, center=True, min_samples=LEAST_MOVES)
-    return found.fill_null(np.nan).to_numpy()
+    there = pl.Series(np.where(values > 0, values, np.nan), nan_to_null=True)
+    return there.rolling_median(window_size=window, center=True, min_samples=LEAST_MOVES).to_numpy()  # null becomes NaN
 
 
 def sides(values: Floats) -> tuple[Floats, Floats]:
@@ -116,7 +114,11 @@ def sides(values: Floats) -> tuple[Floats, Floats]:
 
 def _median_before(values: Floats) -> Floats:
     padded = np.concatenate([np.full(NEIGHBOURS, np.nan), values])
-    return median_of_few(np.stack([padded[k : k + len(values)] for k in range(NEIGHBOURS)]))
+    first, second, third = rows = np.stack([padded[k : k + len(values)] for k in range(NEIGHBOURS)])
+    found: Floats = np.maximum(np.minimum(first, second), np.minimum(np.maximum(first, second), third))
+    lacking = np.flatnonzero(~np.isfinite(rows).all(axis=0))
+    found[lacking] = median_of_few(rows[:, lacking])
+    return found
 
 
 def median_of_few(stack: Floats) -> Floats:
@@ -128,14 +130,20 @@ def median_of_few(stack: Floats) -> Floats:
     return middle
 
 
-def excursion(values: Floats) -> Floats:
+def excursion(values: Floats, around: tuple[Floats, Floats] | None = None) -> Floats:
     """Return how far each row lies from the nearer of its two sides, signed; zero where it lies between them.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+    around : tuple of array, optional
+        What :func:`sides` says of the values, where that is known.
 
     Notes
     -----
     Where only one side is there, at either end, nothing can be said: zero.
     """
-    before, after = sides(values)
+    before, after = sides(values) if around is None else around
     down, up = values - before, values - after
     same = np.sign(down) == np.sign(up)
     nearest = np.where(np.abs(down) < np.abs(up), down, up)

@@ -62,7 +62,7 @@ def examine(all_tracks: Sequence[Track], crowd: Crowd | None = None) -> Iterator
     crowd : Crowd, optional
         What all symbols of the dataset did, where the tracks are some of them; else the tracks are the crowd.
     """
-    crowd = crowd_of(votes_of(track) for track in all_tracks) if crowd is None else crowd
+    crowd = crowd_of(votes_of(track) for track in all_tracks if not track.is_intraday) if crowd is None else crowd
     for track in all_tracks:
         yield _examined(track, crowd)
 

@@ -71,6 +71,11 @@ class Track:
         return np.log(self.main)
 
     @cached_property
+    def sides(self) -> tuple[Floats, Floats]:
+        """The level before each row, and behind it."""
+        return sides(self.level)
+
+    @cached_property
     def moves(self) -> Floats:
         """Log return of each row on the one before; NaN for the first."""
         return np.diff(self.level, prepend=np.nan)

@@ -96,6 +96,29 @@ class Opinion:
         values = cells[field].agreed[low:high]
         return moments[low:high], [float(value) if np.isfinite(value) else None for value in values]
 
+    def differences(self, symbol: str, field: str) -> pl.DataFrame:
+        """Return how far each source lies off, over time.
+
+        Returns
+        -------
+        DataFrame
+            ``at`` (Date, or Datetime in UTC within a day), ``source``, ``bps`` (conventions taken off: of two sources the other
+            off the data, of more each off what most say), ``factor`` (by convention, the data over the source; null for the
+            data itself). Only where a source says something.
+        """
+        moments, cells = self.by_symbol.get(symbol, ([], {}))
+        if field not in cells:
+            return pl.DataFrame(schema={"at": pl.Date, "source": pl.String, "bps": pl.Float64, "factor": pl.Float64})
+        told, names = cells[field], list(cells[field].beside)
+        off = {**({OWN: told.off} if len(names) > 1 else {}), **told.beside}
+        nothing = np.full(len(moments), np.nan)
+        factors = {OWN: nothing, **{name: np.exp(level) for name, level in zip(names, told.levels, strict=True)}}
+        parts = [
+            pl.DataFrame({"at": moments, "source": [name] * len(moments), "bps": 1e4 * values, "factor": factors[name]})
+            for name, values in off.items()
+        ]
+        return pl.concat(parts).filter(pl.col("bps").is_finite()).with_columns(pl.col("factor").fill_nan(None))
+
     def agreed(self, symbol: str, when: Moment, fields: tuple[str, ...]) -> dict[str, object] | None:
         """Return what the other sources say of one row, on the data's scale."""
         moments, cells = self.by_symbol.get(symbol, ([], {}))
