@@ -329,6 +329,13 @@ def test_a_clock_that_was_set_back_is_noted_and_no_problem(lab: Lab, monkeypatch
     assert "the clock was set back" in found.notes[0]
 
 
+def test_a_backfill_seals_what_one_that_was_stopped_had_not(lab: Lab) -> None:
+    chain(lab)[-1].unlink()
+    assert backfill(lab, lab[NAME], DAYS[2], DAYS[3], notebooks=Notebooks.NONE).skipped == 2
+    assert len(chain(lab)) == len(DAYS)
+    assert told(lab) == []
+
+
 def test_what_was_altered_is_not_sealed_anew(lab: Lab) -> None:
     changed(one(lab, f"metadata/runs/*/*/*/{runs(lab)[0]}/report.html"))
     assert not run_daily(lab, lab[NAME], DAYS[0], now=NOW).is_new

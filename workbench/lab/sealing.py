@@ -99,11 +99,15 @@ def _stands(seal: Seal, folder: Path) -> bool:
     return seal.outcome == Outcome.DONE.value or is_as_was
 
 
+def sealed_runs(lake: Lake, dataset: str) -> set[str]:
+    """Return the runs of a dataset that were sealed, by the names of their seals."""
+    return {run_of(path) for path in links(lake.zone(Zone.METADATA), dataset)}
+
+
 def unsealed(lab: Lab, dataset: str) -> list[RunManifest]:
     """Return the runs of a dataset that have ended and were never sealed, oldest first."""
-    metadata = lab.lake.zone(Zone.METADATA)
-    sealed = {run_of(path) for path in links(metadata, dataset)}
-    return [m for m in shelf(metadata, dataset).runs if m.id not in sealed]
+    sealed = sealed_runs(lab.lake, dataset)
+    return [m for m in shelf(lab.lake.zone(Zone.METADATA), dataset).runs if m.id not in sealed]
 
 
 def _sealed(lab: Lab, dataset: Dataset, manifest: RunManifest, last: Link | None, *, late: bool) -> Seal:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, overload
 
 from workbench.lake.locks import alone
 from workbench.lake.versions import find_table, version_of
-from workbench.model.errors import WorkbenchError
+from workbench.model.errors import SystemFailure, WorkbenchError
+from workbench.model.failures import Category, category_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,11 +104,19 @@ def _committed(lake: Lake, table: TableRef, plan: Callable[[DeltaTable | None], 
             _written(current or lake.path(table), write)
         except DeltaError as error:
             if (now := version_of(lake, table)) is None or now == before:
-                raise WorkbenchError(f"{table}: the commit failed: {error}".replace("\n", " ")) from error
+                raise _told(table, error) from error
             time.sleep(0.02 * attempt)
         else:
             return before + 1  # strictly: a commit at any other version would have failed
     raise WorkbenchError(f"{table}: other writers committed {ATTEMPTS} times in between; let them finish, then run again")
+
+
+def _told(table: TableRef, error: Exception) -> WorkbenchError:
+    """Return what is raised of a commit that failed: a full disk stops everything, and the same command goes on behind it."""
+    words = f"{table}: the commit failed: {error}".replace("\n", " ")
+    if category_of(error) is Category.SYSTEM:
+        return SystemFailure(f"{words}; mend it, then run the same command again: what is done stays done")
+    return WorkbenchError(words)
 
 
 def _written(target: DeltaTable | Any, write: Write) -> None:

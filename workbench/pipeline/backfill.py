@@ -20,7 +20,7 @@ from workbench.calendars import calendar
 from workbench.lab.history import keep_runs
 from workbench.lab.lab import open_lab
 from workbench.lab.processing import tidy_up
-from workbench.lab.sealing import seal_runs
+from workbench.lab.sealing import seal_runs, sealed_runs
 from workbench.lake import Zone
 from workbench.lake.locks import alone
 from workbench.lake.run_history import read_runs
@@ -234,8 +234,8 @@ def _begun(lab: Lab, dataset: Dataset, session: date, last: RunManifest | None, 
 
 
 def _remember_all(lab: Lab, dataset: Dataset, runs: Sequence[RunManifest]) -> None:
-    """Remember runs that ended, and decide about what they found, where a backfill was killed before it did."""
-    known = set(read_runs(lab.lake, dataset.name)["run"])
+    """Remember and seal runs that ended, and decide about what they found, where a backfill was stopped before it did."""
+    known = set(read_runs(lab.lake, dataset.name, metrics=False)["run"]) & sealed_runs(lab.lake, dataset.name)
     forgotten = [run for run in runs if run.outcome is not Outcome.UNFINISHED and run.id not in known]
     if forgotten:
         _remember(lab, dataset, forgotten)
