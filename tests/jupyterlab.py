@@ -124,7 +124,7 @@ class Notebook:
 
 @dataclass(frozen=True)
 class JupyterLab:
-    """A server on this machine, and a browser to look at it.
+    """A server on this machine, and a browser to look at it: one for each page, as playwright holds the thread while it is open.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ class JupyterLab:
     root: Path
     url: str
     token: str
-    browser: Any
+    chromium: str
 
     def lay_out(self, name: str) -> Path:
         """Make one more lab inside the server's folder; return its own."""
@@ -145,7 +145,20 @@ class JupyterLab:
     @contextmanager
     def open(self, path: str | Path) -> Iterator[Notebook]:
         """Open a notebook in a page of its own, its kernel started; ``path`` is relative to the server's folder."""
-        context = self.browser.new_context(viewport={"width": SIZE[0], "height": SIZE[1]})
+        from playwright.sync_api import sync_playwright
+
+        with sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=self.chromium, args=ARGUMENTS)
+            notebook = self._opened(browser, path)
+            try:
+                yield notebook
+            finally:
+                notebook.is_open = False
+                notebook.page.evaluate(SHUT_DOWN)
+                browser.close()
+
+    def _opened(self, browser: Any, path: str | Path) -> Notebook:
+        context = browser.new_context(viewport={"width": SIZE[0], "height": SIZE[1]})
         context.set_default_timeout(PATIENCE * 1000)
         notebook = Notebook(context.new_page())
         page = notebook.page
@@ -155,19 +168,12 @@ class JupyterLab:
         page.goto(f"{self.url}/lab?reset&token={self.token}")
         page.wait_for_function("() => window.jupyterapp !== undefined")
         page.evaluate(OPEN, Path(path).as_posix())
-        try:
-            yield notebook
-        finally:
-            notebook.is_open = False
-            page.evaluate(SHUT_DOWN)
-            context.close()
+        return notebook
 
 
 @contextmanager
 def served(root: Path, chromium: str) -> Iterator[JupyterLab]:
     """Lay out a lab with the sample in it, and serve it for as long as the context lasts."""
-    from playwright.sync_api import sync_playwright
-
     lay_out(root)
     wb.open(root)["us_equities"].update()
     port, token = _free_port(), secrets.token_hex(16)
@@ -179,10 +185,7 @@ def served(root: Path, chromium: str) -> Iterator[JupyterLab]:
         )
     try:
         _wait_for(server, url, token, root / "jupyterlab.log")
-        with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-            yield JupyterLab(root, url, token, browser)
-            browser.close()
+        yield JupyterLab(root, url, token, chromium)
     finally:
         _stop(server, url, token)
 

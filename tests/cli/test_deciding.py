@@ -72,6 +72,9 @@ def test_findings_say_what_they_cost_and_what_stands_of_them(say: Say, lab: list
     assert [one["kind"] for one in json.loads(say("findings", "mine", "--kind", "bad_tick", "--json", *lab).out)["findings"]] == [
         "bad_tick"
     ]
+    told = say("findings", "mine", *lab).out
+    assert "costs 13.44 points, waiting" in told
+    assert "4 finding(s)" in told
     assert say("findings", "mine", "--strict", *lab).status == 1
     assert say("findings", "mine", "--strict", "--start", "2023-06-29", "--kind", "bad_tick", *lab).status == 0
 
@@ -84,6 +87,15 @@ def test_findings_say_what_they_cost_and_what_stands_of_them(say: Say, lab: list
         (("list", "mine", "--start", "May"), "expected a date"),
         (("decide", "mine", "ffff", "--action", "keep", "--reason", "so"), "no finding that begins with 'ffff'"),
         (("decide", "mine", "--action", "kep", "--reason", "so"), "did you mean 'keep'"),
+        (("list", "mine", "--start", "2023-02-01", "--end", "2023-01-01"), "lies behind --end"),
+        (
+            ("decide", "mine", "--kind", "bad_tick", "--action", "keep", "--set", "low=9", "--reason", "so"),
+            "given with take_given",
+        ),
+        (
+            ("decide", "mine", "--kind", "bad_tick", "--action", "take_given", "--set", "symbol=1", "--reason", "so"),
+            "is no column",
+        ),
         (("decide", "mine", "--kind", "stale", "--action", "keep", "--reason", "so"), "no finding is chosen"),
         (("decide", "mine", "--kind", "bad_tick", "--action", "keep", "--reason", " "), "say why"),
         (

@@ -19,7 +19,7 @@ from workbench.lab.review_export import export_ledger
 from workbench.lab.reviewing import Review
 from workbench.lake import TableRef, lineage_of, version_of
 from workbench.model.decisions import DATA, Action
-from workbench.model.errors import BadInput
+from workbench.model.errors import BadInput, LakeBroken
 from workbench.review.queue import State, Which
 
 
@@ -101,6 +101,21 @@ def test_a_typed_value_a_factor_and_what_cannot_be_done(data: Dataset) -> None:
     review.decide([tick], Action.TAKE_GIVEN, "unit or currency mixed up", given={"factor": 10.0})
     review.settle()
     assert row(data, BAD_DAY)["low"] == 9.0
+    nan = float("nan")
+    nonsense = [
+        {"low": nan},
+        {"low": -5.0},
+        {"factor": 0.0},
+        {"symbol": 1.0},
+        {"row": 7.0},
+        {"low": 12.0},
+        {"low": 9.0, "clsoe": 3.0},
+    ]
+    for given in (*nonsense, {"factor": 10.0, "low": 9.0}):
+        with pytest.raises(BadInput):
+            review.decide([tick], Action.TAKE_GIVEN, "so", given=given)
+    with pytest.raises(BadInput, match="are given with take_given"):
+        review.decide([tick], Action.KEEP, "so", given={"low": 9.0})
     for subject, action, given in (
         (gap, Action.TAKE_GIVEN, {"low": 3.0}), (gap, Action.TAKE_PROPOSED, None), (tick, Action.TAKE_REFERENCE, None),
         (tick, Action.RELEASE, None),
@@ -129,6 +144,89 @@ def test_undo_writes_further_lines_and_brings_the_word_before_back(data: Dataset
     assert [entry.action for entry in data.decisions.entries] == [Action.KEEP, Action.QUARANTINE, Action.KEEP, Action.WITHDRAW]
 
 
+def test_undo_takes_back_ones_own_word_and_leaves_a_colleagues(data: Dataset) -> None:
+    ann, bob = data.open_review(by="ann"), data.open_review(by="bob")
+    tick = of(ann, "bad_tick")
+    ann.decide([tick], Action.KEEP, "really traded")
+    bob.decide([tick], Action.QUARANTINE, "cannot be right")
+    ann.decide([tick], Action.DISMISS, "known habit of this source")
+    ann.undo()
+    assert ann.item(tick).entry.by == "bob"  # type: ignore[union-attr]
+
+
+def test_quarantine_takes_the_rows_that_were_found_and_counts_each_once(data: Dataset) -> None:
+    review = data.open_review(by="ann")
+    tick, disorder, gap = of(review, "bad_tick"), of(review, "out_of_order"), of(review, "missing_session")
+    twice = of(review, "conflicting_duplicate")
+    for subject, told_why in ((disorder, "not of which"), (gap, "no row is there")):
+        with pytest.raises(BadInput, match=told_why):
+            review.decide([subject], Action.QUARANTINE, "so")
+    for action in (Action.KEEP, Action.DISMISS, Action.TAKE_LAST):
+        with pytest.raises(BadInput, match="review release"):
+            review.decide([twice], action, "so")
+    rows = len(data.read().to_polars())
+    before = review.score_after
+    review.decide([twice, twice], Action.QUARANTINE, "so")
+    assert review.score_after == before
+    review.decide([tick], Action.QUARANTINE, "cannot be right")
+    review.settle()
+    assert len(data.read().to_polars()) == rows - 1
+    assert [line.rows for line in data.decisions.entries] == [0, 1]
+
+
+def test_a_policy_takes_out_only_rows_that_were_found(tmp_path: Path) -> None:
+    data = damaged(tmp_path, '[[policies.findings]]\nkind = "*"\naction = "quarantine"\nmin_confidence = 0.5\n')
+    rows = len(data.read().to_polars())
+    data.decisions.settle()
+    assert len(data.read().to_polars()) == rows - 1
+
+
+def test_a_span_that_reaches_to_its_event_goes_without_the_events_day(tmp_path: Path) -> None:
+    halves = [one if str(BAD_DAY) > one.split(",")[1] else _halved(one) for one in daily_rows("AAA")]
+    data = damaged(tmp_path, rows=[one for one in halves if one.split(",")[1] != str(GAP)])
+    review = data.open_review(by="ann")
+    for item in review.items:
+        start, end = review.remedies.span(item.finding, Action.QUARANTINE)
+        meant = data.read(symbols=[item.finding.symbol], start=start, end=end).to_polars()  # type: ignore[arg-type]
+        if review.remedies.can(item.finding, Action.QUARANTINE) and item.finding.kind != "conflicting_duplicate":
+            assert len(meant) == item.finding.rows
+
+
+def _halved(line: str) -> str:
+    symbol, day, *prices, volume = line.split(",")
+    return ",".join([symbol, day, *(str(float(price) / 2) for price in prices), volume])
+
+
+def test_a_correction_that_would_not_mend_the_row_is_refused(tmp_path: Path) -> None:
+    mine = [one.replace(",11,9,", ",9.5,9,") if str(BAD_DAY) in one else one for one in daily_rows("AAA")]  # high below close
+    data = damaged(tmp_path, rows=mine)
+    review = data.open_review(by="ann")
+    disordered = of(review, "ohlc_order")
+    assert not review.remedies.can(review.item(disordered).finding, Action.TAKE_GIVEN, {"high": 9.6})
+    review.decide([disordered], Action.TAKE_GIVEN, "obvious error", given={"high": 11.0})
+
+
+def test_ids_that_are_none_and_words_that_are_no_action(data: Dataset) -> None:
+    review = data.open_review(by="ann")
+    tick = of(review, "bad_tick")
+    assert review.becomes([tick], "quarantine") == review.becomes([tick], Action.QUARANTINE)
+    for call in (
+        lambda: review.becomes([tick], "nonsense"), lambda: review.becomes(["ffff"], "keep"),
+        lambda: review.decide(["ffff"], "keep", "so"), lambda: review.decide([tick], "release", "so"),
+    ):  # fmt: skip
+        with pytest.raises(BadInput):
+            call()
+
+
+def test_a_damaged_ledger_is_named(data: Dataset) -> None:
+    review = data.open_review(by="ann")
+    review.decide([of(review, "bad_tick")], Action.KEEP, "so")
+    (part,) = (data.root / "data" / "metadata" / "decisions" / "mine").glob("*.parquet")
+    part.write_bytes(part.read_bytes()[:-200])
+    with pytest.raises(LakeBroken, match="the ledger cannot be read"):
+        _ = data.decisions.entries
+
+
 def test_two_people_do_not_overwrite_each_other_and_the_later_word_stands(data: Dataset) -> None:
     ann, bob = data.open_review(by="ann"), data.open_review(by="bob")
     tick = of(ann, "bad_tick")
@@ -149,7 +247,7 @@ def test_many_at_once_lose_no_line(data: Dataset) -> None:
     def one(name: str) -> None:
         review = wb.open(data.root)["mine"].open_review(by=name)
         for item in review.items:
-            review.decide([item.id], Action.KEEP, "really traded")
+            review.decide([item.id], Action.LATER, "waits for more data")
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(one, ["ann", "bob", "cid", "dan"]))

@@ -90,9 +90,9 @@ def test_many_are_decided_at_once_only_when_it_is_pressed_twice(desk: Desk) -> N
     desk.press("r")
     assert len(desk.review.dataset.decisions) == 0
     assert "4 findings" in desk.message
-    desk.press("q")
+    desk.press("n")
     assert len(desk.review.dataset.decisions) == 0
-    desk.press("q")
+    desk.press("n")
     assert {line.subject for line in desk.review.dataset.decisions.entries} == {*members}
     assert desk.scope is Scope.ONE
 
@@ -122,23 +122,34 @@ def test_members_of_an_incident_are_looked_at_one_by_one(desk: Desk) -> None:
 def test_a_typed_value_is_drawn_before_it_is_taken(desk: Desk) -> None:
     desk.show(2)
     assert where(desk) == ("IBM", "bad_tick")
-    desk.takes, desk.typed = Action.TAKE_GIVEN, "196.5"
-    assert desk.given == {"close": 196.5}
+    desk.takes, desk.typed = Action.TAKE_GIVEN, "196.25"
+    assert desk.given == {"close": 196.25}
     ghost = next(trace for trace in desk.figure().data if trace.name == "close would be")
-    assert list(ghost.y) == [196.5]
+    assert list(ghost.y) == [196.25]
     desk.press("c")
     desk.press("a")
     day = desk.review.dataset.decisions.entries[0].start
-    assert row(desk.review.dataset, day, "IBM")["close"] == 196.5  # type: ignore[arg-type]
+    assert row(desk.review.dataset, day, "IBM")["close"] == 196.25  # type: ignore[arg-type]
     assert "score after decisions" in desk.message
 
 
 @pytest.mark.parametrize(
-    ("typed", "given"), [("", None), ("x", None), ("close=1;low=2", {"close": 1.0, "low": 2.0}), ("low=", None)]
+    ("typed", "given"),
+    [
+        ("", None),
+        ("x", None),
+        ("close=1;low=2", {"close": 1.0, "low": 2.0}),
+        ("low=", None),
+        ("1,961.2", {"close": 1961.2}),
+        ("12,5", None),
+        ("close=1;1", None),
+    ],
 )
 def test_what_is_typed_is_read_as_columns(desk: Desk, typed: str, given: dict[str, float] | None) -> None:
     desk.show(2)
     desk.typed = typed
+    assert desk.given is None
+    desk.takes = Action.TAKE_GIVEN
     assert desk.given == given
 
 
@@ -146,8 +157,32 @@ def test_what_cannot_be_done_is_said_and_nothing_is_written(desk: Desk) -> None:
     desk.filter(Which(kinds=("ohlc_order",)))
     desk.takes, desk.typed = Action.TAKE_GIVEN, "nonsense"
     desk.press("c")
-    assert "give values of columns that are there" in desk.message
+    assert "give values that make a sound row" in desk.message
     assert len(desk.review.dataset.decisions) == 0
+
+
+def test_a_reason_is_for_one_decision(desk: Desk) -> None:
+    desk.reason = "really traded"
+    desk.press("r")
+    desk.press("q")
+    assert [line.reason for line in desk.review.dataset.decisions.entries] == ["really traded", "cannot be right"]
+
+
+def test_only_what_can_be_done_is_previewed(desk: Desk) -> None:
+    assert {choice.name for choice in desk.previews()} == {"REAL", "CORRECT", "QUARANTINE", "NOT_THIS"}
+    desk.show(len(desk.entries) - 1)
+    assert where(desk) == ("MSFT", "out_of_order")
+    assert {choice.name for choice in desk.previews()} == {"REAL", "NOT_THIS"}
+    desk.press("q")
+    assert "tells of 1 of the 793 rows in its span" in desk.message
+    assert len(desk.review.dataset.decisions) == 0
+
+
+def test_a_price_beside_its_own_bar_is_seen(desk: Desk) -> None:
+    desk.filter(Which(kinds=("ohlc_order",), symbols=("IBM",)))
+    figure = desk.figure()
+    assert figure.layout.yaxis.type == "log"  # the close is ten times the high
+    assert 10 ** figure.layout.yaxis.range[1] > 1961
 
 
 def test_the_chart_shows_what_a_width_asks_for(desk: Desk) -> None:
@@ -224,7 +259,7 @@ def test_text_from_data_is_text(desk: Desk) -> None:
         replace(item.finding.hypotheses[0], kind=bad, evidence=bad),))  # fmt: skip
     entry = replace(desk.entries[2], items=(replace(item, finding=hostile),))
     pages = [
-        html.header(entry, entry.items[0], 0), html.hypotheses(hostile), html.sent([(bad, bad), (bad, '{"<b>": "<i>"}')]),
+        html.header(entry, entry.items[0], 0, "UTC"), html.hypotheses(hostile), html.sent([(bad, bad), (bad, '{"<b>": "<i>"}')]),
         html.values(hostile, [{"when": bad, bad: 1.0}], (), {bad: bad}),
     ]  # fmt: skip
     for page in pages:

@@ -11,7 +11,7 @@ from workbench.cli.labs import LabFolder
 from workbench.cli.printing import printable
 from workbench.cli.reviewing import MOST_TOLD, Reason, Who, review
 from workbench.cli.runs import DatasetName, Json
-from workbench.model.decisions import CONFIRMING, REFUTING, Action
+from workbench.model.decisions import BY_HAND
 from workbench.model.findings import Severity
 
 commands = typer.Typer()
@@ -25,7 +25,6 @@ Mildest = Annotated[Severity, typer.Option("--severity", help="Only what is at l
 States = Annotated[
     list[str] | None, typer.Option("--state", help="waiting, changed, later, decided or policy; may be given several times.")
 ]
-BY_HAND = (*REFUTING, *CONFIRMING, Action.LATER)
 
 
 @commands.command()
@@ -57,6 +56,7 @@ def findings(
     else:
         echo_findings([entry_document(entry, made.dataset.contract) for entry in entries], most=len(entries))
         echo_incidents([entry.incident.summary for entry in entries if entry.incident])
+        typer.echo(f"\n{dataset}: {sum(len(entry.items) for entry in entries):,} finding(s), those of one cause told as one")
     if strict and entries:
         raise typer.Exit(1)
 

@@ -152,6 +152,8 @@ def echo_findings(findings: Sequence[dict[str, Any]], most: int = MOST_FINDINGS)
         words = f"  {f['severity']:<8} {f['kind']:<20} {printable(f['symbol'], 20):<12} {span}  {printable(observed, 60)}"
         typer.echo(words.rstrip())
         typer.echo(f"{'':11}{math.floor(f['confidence'] * 100) / 100:.2f}  {_why(f['hypotheses'])}")
+        if "points" in f:
+            typer.echo(f"{'':11}{f['id']}  costs {f['points']:.2f} points, {f['state']}")
 
 
 def _why(hypotheses: Sequence[dict[str, Any]]) -> str:

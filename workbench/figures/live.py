@@ -97,7 +97,7 @@ def _height(figure: go.Figure, window: Window, axis: str) -> dict[str, Any]:
             continue
         at = np.array([datetime.fromisoformat(x) for x in trace.x], dtype="datetime64[us]")
         inside = (at >= np.datetime64(window[0])) & (at <= np.datetime64(window[1]))
-        for values in (trace.low, trace.high) if trace.type == "candlestick" else (trace.y,):
+        for values in (trace.open, trace.high, trace.low, trace.close) if trace.type == "candlestick" else (trace.y,):
             seen = np.asarray(values, dtype=np.float64)[inside]
             seen = seen[np.isfinite(seen)]
             if len(seen):

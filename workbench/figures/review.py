@@ -31,6 +31,8 @@ WIDTHS: Final[dict[bool, dict[str, timedelta | None]]] = {
 }
 """How far before and behind a finding one sees, of daily data and within a day; None: some rows."""
 MOST_SESSIONS: Final = 30
+MOST_TOLD: Final = 10
+"""Sessions whose days are written beside where they begin."""
 MOST_EVENTS: Final = 40
 FAR_APART: Final = 8
 GHOST: Final = "would be"
@@ -100,22 +102,27 @@ def review_figure(
         height=HEIGHT, margin={"t": 30, "b": 4, "l": 8, "r": 8}, title={"text": ""}, showlegend=True,
         xaxis={"title": {"text": ""}}, legend={"y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )  # fmt: skip
-    ticks = _far_apart(rows, kind)
-    if ticks:
-        figure.update_layout(yaxis={"type": "log", "tickmode": "array", "tickvals": ticks, "ticktext": [f"{t:g}" for t in ticks]})
+    _stretch(figure, rows, kind)
     return figure
 
 
-def _far_apart(rows: pl.DataFrame, kind: Kind) -> list[float]:
-    """Return ticks for a logarithmic axis if prices lie so far apart that the usual ones would be a flat line."""
-    there = [rows[name].cast(pl.Float64).drop_nulls() for name in PRICES[kind] if name in rows.columns]
+def _stretch(figure: go.Figure, rows: pl.DataFrame, kind: Kind) -> None:
+    """Show every price there is, also one beside its own bar; on a logarithmic axis where they are far apart."""
+    there = [rows[name].cast(pl.Float64).drop_nulls().drop_nans() for name in PRICES[kind] if name in rows.columns]
     known = pl.concat(there) if there else pl.Series(dtype=pl.Float64)
     low, high = known.min(), known.max()
-    if not isinstance(low, float) or not isinstance(high, float) or low <= 0 or high <= FAR_APART * low:
-        return []
+    if not isinstance(low, float) or not isinstance(high, float):
+        return
+    if low <= 0 or high <= FAR_APART * low:
+        room = 0.06 * (high - low) or abs(high) * 0.01 or 1.0
+        figure.update_layout(yaxis={"range": [low - room, high + room]})
+        return
     decades = range(floor(log10(low)), ceil(log10(high)) + 1)
     steps = (1, 2, 5) if len(decades) < 4 else (1,)
-    return [step * 10.0**decade for decade in decades for step in steps if low / 2 <= step * 10.0**decade <= high * 2]
+    ticks = [step * 10.0**decade for decade in decades for step in steps if low / 2 <= step * 10.0**decade <= high * 2]
+    names = [f"{tick:g}" for tick in ticks]
+    span = [log10(low) - 0.05, log10(high) + 0.05]
+    figure.update_layout(yaxis={"type": "log", "range": span, "tickmode": "array", "tickvals": ticks, "ticktext": names})
 
 
 def _draw_other(
@@ -155,8 +162,9 @@ def _draw_events(figure: go.Figure, rows: pl.DataFrame, axes: Axes, *, intraday:
         _flag(figure, _shown(at, axes), label, MUTED, "dash")
     if intraday:
         begins = rows.group_by(SESSION).agg(pl.col(EVENT_AT).min()).sort(SESSION).drop_nulls()
+        is_told = len(begins) <= MOST_TOLD
         for day, at in begins.iter_rows() if len(begins) <= MOST_SESSIONS else ():
-            _flag(figure, _shown(at, axes), f"{day:%d %b}", SLATE, "dot")
+            _flag(figure, _shown(at, axes), f"{day:%d %b}" if is_told else "", SLATE, "dot")
 
 
 def _flag(figure: go.Figure, at: str, label: str, colour: str, dash: str) -> None:

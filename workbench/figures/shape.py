@@ -154,8 +154,9 @@ def tails(returns: pl.DataFrame, volumes: pl.DataFrame) -> go.Figure:
     if len(sizes):
         _draw_tails(figure, sizes, "2", is_first=False)
         spread = float(sizes.select((pl.col("x").log() ** 2).mean().sqrt()).item())
-        x = np.geomspace(0.1, float(sizes["x"].max() or 10), 60)  # type: ignore[arg-type]
-        _reference(figure, x, _beyond(np.log(x) / spread) / 2, "log-normal", "2")
+        if spread:  # else all volumes are one
+            x = np.geomspace(0.1, float(sizes["x"].max() or 10), 60)  # type: ignore[arg-type]
+            _reference(figure, x, _beyond(np.log(x) / spread) / 2, "log-normal", "2")
         figure.update_layout(
             xaxis={"domain": [0, 0.46]},
             xaxis2={"domain": [0.56, 1], "anchor": "y2", "type": "log", "dtick": "D2", "title": {"text": "volume (medians)"}},

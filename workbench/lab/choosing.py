@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from workbench.lab.gathering import Day, as_day
-from workbench.model.decisions import CONFIRMING, REFUTING, Action
+from workbench.model.decisions import BY_HAND, Action
 from workbench.model.errors import BadInput, did_you_mean
 from workbench.model.findings import FINDING_KINDS, Severity
 from workbench.review.queue import State, Which
@@ -13,8 +13,6 @@ from workbench.review.queue import State, Which
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BY_HAND: Final = (*REFUTING, *CONFIRMING, Action.LATER)
-"""What a person may do about a finding."""
 OPEN: Final = tuple(state.value for state in State if state.is_open)
 
 
@@ -39,10 +37,11 @@ def which_of(
         for word in given:
             if word not in known:
                 raise BadInput(f"--{what} {word[:40]}: expected one of {', '.join(known)}{did_you_mean(word, known)}")
+    first, last = as_day(start), as_day(end)
+    if first is not None and last is not None and first > last:
+        raise BadInput(f"--start {first} lies behind --end {last}; change places")
     chosen = tuple(State(word) for word in states or ())
-    return Which(
-        tuple(kinds or ()), tuple(symbols or ()), as_day(start), as_day(end), tuple(sources or ()), Severity(severity), chosen
-    )
+    return Which(tuple(kinds or ()), tuple(symbols or ()), first, last, tuple(sources or ()), Severity(severity), chosen)
 
 
 def action_of(word: str) -> Action:

@@ -6,7 +6,7 @@ written where the tables hold others. So whatever was interrupted is mended by d
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -30,7 +30,7 @@ from workbench.lake import (
 )  # fmt: skip
 from workbench.lake.decisions import read_entries
 from workbench.lake.locks import alone
-from workbench.model.decisions import CONFIRMING, Action
+from workbench.model.decisions import CONFIRMING, Action, date_of
 from workbench.model.names import CORRECTION, DECIDED, EVENT_AT, REASON, RECEIPT, ROW, SESSION, SYMBOL
 from workbench.review.corrections import Placing, settled, standing
 from workbench.transform.frequency import step_minutes
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from workbench.lab.sorting import SortedOut
     from workbench.lake import Lake
     from workbench.model.contract import Contract
-    from workbench.model.decisions import LedgerEntry, Moment
+    from workbench.model.decisions import LedgerEntry
 
 LEDGER: Final = "decisions"
 _ROW_KEY: Final = [RECEIPT, ROW, SYMBOL]
@@ -73,7 +73,7 @@ def changing(lake: Lake, contract: Contract) -> tuple[LedgerEntry, ...]:
 def touched_sessions(lake: Lake, contract: Contract, sessions: Iterable[date]) -> tuple[date, ...]:
     """Return those of some sessions in which a decision changes rows."""
     spans = [
-        (_day(entry.start) - _AROUND, _day(entry.end) + _AROUND)
+        (date_of(entry.start) - _AROUND, date_of(entry.end) + _AROUND)
         for entry in changing(lake, contract)
         if entry.start and entry.end
     ]
@@ -138,7 +138,7 @@ def _applied(lake: Lake, contract: Contract, run: str | None) -> tuple[tuple[dat
 
 def _stretches(lines: Sequence[LedgerEntry]) -> Iterator[tuple[date, date]]:
     """Yield, month by month, the first and the last day that lines of the ledger may change."""
-    spans = [(_day(line.start) - _AROUND, _day(line.end) + _AROUND) for line in lines if line.start and line.end]
+    spans = [(date_of(line.start) - _AROUND, date_of(line.end) + _AROUND) for line in lines if line.start and line.end]
     days = {first + timedelta(days=number) for first, last in spans for number in range((last - first).days + 1)}
     for _, month in groupby(sorted(days), key=lambda day: (day.year, day.month)):
         same = list(month)
@@ -147,10 +147,6 @@ def _stretches(lines: Sequence[LedgerEntry]) -> Iterator[tuple[date, date]]:
 
 _AROUND: Final = timedelta(days=1)
 """A moment in UTC may belong to the session of the day before, or after."""
-
-
-def _day(moment: Moment) -> date:
-    return moment.date() if isinstance(moment, datetime) else moment
 
 
 def _apply(lake: Lake, contract: Contract, entries: Sequence[LedgerEntry], first: date, last: date, *, run: str | None) -> bool:

@@ -42,13 +42,18 @@ class Surroundings:
     _files: dict[str, tuple[Origin, ...]] = field(default_factory=dict)
     _receipts: dict[str, Receipt] = field(default_factory=dict)
 
+    @property
+    def zone(self) -> str:
+        """The zone of the dataset's wall clock."""
+        return clock_of(self.review.dataset.contract)
+
     def figure(self, finding: Finding, width: str, cells: Sequence[Cell] = (), window: Window | None = None) -> go.Figure:
         """Draw a finding; see :func:`workbench.figures.review.review_figure`."""
         contract = self.review.dataset.contract
         rows = view(self.review.rows.of(finding.symbol), finding, width, intraday=contract.is_intraday)
         return review_figure(
             rows, finding, kind=contract.kind, frequency=contract.frequency, other=self._said_elsewhere(finding, rows),
-            axes=Axes(timezone=clock_of(contract), currency=contract.currency, window=window), cells=cells,
+            axes=Axes(timezone=self.zone, currency=contract.currency, window=window), cells=cells,
         )  # fmt: skip
 
     def values(self, finding: Finding) -> list[dict[str, object]]:
@@ -59,7 +64,7 @@ class Surroundings:
 
     def elsewhere(self, finding: Finding) -> dict[str, object]:
         """Return what other sources say of the finding's first row: field -> value, on the data's scale."""
-        opinion = self.review.judgement.ledger.opinion
+        opinion = self.review.opinion
         start = self.review.rows.placed(finding).start
         return (opinion.agreed(finding.symbol, start, self.review.snap.fields) or {}) if opinion is not None else {}
 
@@ -98,6 +103,6 @@ class Surroundings:
         ledger = self.review.judgement.ledger
         about = next((name for name in finding.fields if name in ledger.terms.prices), ledger.terms.main)
         times = rows[EVENT_AT if ledger.terms.is_intraday else SESSION].drop_nulls()
-        if ledger.opinion is None or about is None or times.is_empty():
+        if self.review.opinion is None or about is None or times.is_empty():
             return None
-        return ledger.opinion.said(finding.symbol, about, times.min(), times.max())  # type: ignore[arg-type]
+        return self.review.opinion.said(finding.symbol, about, times.min(), times.max())  # type: ignore[arg-type]

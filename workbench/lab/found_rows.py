@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from workbench.calendars import calendar
+from workbench.model.decisions import date_of
 from workbench.model.names import EVENT_AT, REASON, SESSION, SYMBOL
 from workbench.review.proposals import ABSENT, WHEN
 from workbench.review.seen import seen
@@ -103,7 +104,7 @@ class FoundRows:
     def _span(self, symbol: str, start: Moment, end: Moment) -> tuple[Moment, Moment]:
         if not self.snap.contract.is_intraday or isinstance(start, datetime):
             return start, end
-        return self._moments(symbol, start, _day(end))
+        return self._moments(symbol, start, date_of(end))
 
 
 def _within(finding: Finding) -> pl.Expr:
@@ -131,11 +132,11 @@ def expected_rows(finding: Finding, contract: Contract) -> list[Moment]:
     if isinstance(start, datetime) and isinstance(end, datetime):
         return _steps(start, end, contract)
     if contract.is_intraday:
-        hours = [] if named is None else calendar(named).schedule(_day(start), _day(end)).rows(named=True)
+        hours = [] if named is None else calendar(named).schedule(date_of(start), date_of(end)).rows(named=True)
         return [moment for session in hours for moment in _steps_of(session, contract)]
     if contract.frequency != "1d" or named is None:
-        return [_day(start)] if start == end else []
-    return list(calendar(named).sessions(_day(start), _day(end)))
+        return [date_of(start)] if start == end else []
+    return list(calendar(named).sessions(date_of(start), date_of(end)))
 
 
 def _steps(first: datetime, last: datetime, contract: Contract) -> list[Moment]:
@@ -154,7 +155,3 @@ def _steps_of(session: dict[str, datetime | None], contract: Contract) -> list[M
     begins = (at for at in _steps(opens, closes - step, contract) if isinstance(at, datetime))
     late = step if contract.stamp == "end" else timedelta(0)
     return [at + late for at in begins if pause is None or again is None or not pause <= at < again]
-
-
-def _day(moment: Moment) -> date:
-    return moment.date() if isinstance(moment, datetime) else moment

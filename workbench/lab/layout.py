@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).resolve().parents[1]
 PARTS = ("notebooks", "templates", "contracts", "data/sample")
-SETTINGS_TEXT = """\
+_SETTINGS_TEXT = """\
 # Where this lab keeps things, relative to this file.
 lake = "data"
 contracts = "contracts"
@@ -57,7 +57,7 @@ def lay_out(root: Path) -> tuple[Path, ...]:
 def _complete(root: Path) -> Iterator[Path]:
     settings = root / SETTINGS_FILE
     if not settings.exists():
-        settings.write_text(SETTINGS_TEXT, encoding="utf-8")
+        settings.write_text(_SETTINGS_TEXT, encoding="utf-8")
         yield Path(SETTINGS_FILE)
     source = shipped()
     for part in PARTS:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from workbench.lab.contracts import SETTINGS_FILE
 from workbench.lab.lab import Lab, open_lab
-from workbench.lab.layout import SETTINGS_TEXT, shipped
+from workbench.lab.layout import lay_out, shipped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,10 +39,7 @@ def practice(lab: Lab) -> Lab:
     """
     root = lab.lake.root / "practice"
     shutil.rmtree(root, ignore_errors=True)
-    for name in ("contracts", "data/sample"):
-        (root / name).mkdir(parents=True)
-    (root / SETTINGS_FILE).write_text(SETTINGS_TEXT, encoding="utf-8")
-    shutil.copyfile(shipped() / "contracts" / f"{DATASET}.toml", root / "contracts" / f"{DATASET}.toml")
+    lay_out(root)
     _write(root / SAMPLE, shipped() / SAMPLE)
     made = open_lab(root)
     made[DATASET].update()

@@ -5,22 +5,25 @@ from __future__ import annotations
 import getpass
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from workbench.lab.choosing import action_of
-from workbench.lab.found_rows import FoundRows, expected_rows, span_of, with_when
+from workbench.lab.contexts import opinion_of
+from workbench.lab.found_rows import FoundRows, span_of
+from workbench.lab.remedies import Remedies
 from workbench.lake import receipts, version_of
 from workbench.lake.decisions import append_entries, ledger_table, read_entries
-from workbench.model.decisions import DATA, NOBODY, TAKING, Action, LedgerEntry
+from workbench.model.decisions import DATA, NOBODY, Action, LedgerEntry
 from workbench.model.errors import BadInput
-from workbench.model.names import RECEIPT, SYMBOL
+from workbench.model.names import RECEIPT
 from workbench.quality.costs import costs_of
 from workbench.review.corrections import standing
 from workbench.review.effects import Tally
 from workbench.review.policies import decide
-from workbench.review.proposals import ABSENT, WHEN, cells_for
+from workbench.review.proposals import WHEN
 from workbench.review.queue import Entry, Item, Progress, Standing, Which, progress, queue
 
 if TYPE_CHECKING:
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
 
     from workbench.lab.dataset import Dataset
     from workbench.lab.settling import Settlement
-    from workbench.model.decisions import Cell
     from workbench.model.findings import Finding
 
 EVERYTHING: Final = Which()
@@ -80,6 +82,8 @@ class Review:
             raise BadInput(f"{dataset.name}: '{self.by}' is nobody's name; say who decides")
         self.snap, self.judgement = dataset.judged(now=now)
         self.rows = FoundRows(self.snap, self.judgement.findings)
+        self.opinion = opinion_of(self.judgement)
+        self.remedies = Remedies(self.rows, self.opinion, cache(dataset.reference_rows))
         self._findings = {finding.id: finding for finding in self.judgement.findings}
         self._rules = {one: decide(finding, dataset.contract) for one, finding in self._findings.items()}
         self._sources = _sources_of(dataset, self.rows, self._findings)
@@ -88,7 +92,7 @@ class Review:
         self._ledger = _Lines()
         self._items: dict[str, Item] = {}
         self._chosen: dict[Which, list[str]] = {}
-        self._done: list[list[LedgerEntry]] = []
+        self._done: list[tuple[tuple[LedgerEntry, ...], dict[str, LedgerEntry | None]]] = []
         self.refresh()
         entries = queue(self._items.values(), self.judgement.incidents)
         self._order = [(tuple(item.id for item in entry.items), entry.incident) for entry in entries]
@@ -139,9 +143,11 @@ class Review:
         """The score after all decisions that stand; see :class:`workbench.review.effects.Tally`."""
         return self._tally.score
 
-    def becomes(self, findings: Iterable[str], action: Action) -> float:
-        """Return the score after decisions if these were decided so."""
-        return self._tally.if_decided((self._items[one] for one in findings), action)
+    def becomes(self, findings: Iterable[str], action: Action | str) -> float:
+        """Return the score after decisions if these were decided so; errors as of :meth:`decide`."""
+        does, items = action_of(action), [self.item(one) for one in findings]
+        spans = ((i, self.remedies.span(i.finding, does), self.remedies.count(i.finding, does)) for i in items)
+        return self._tally.if_decided(spans, does)
 
     def refresh(self) -> None:
         """Read what others have decided in the meantime."""
@@ -150,17 +156,6 @@ class Review:
         if version != self._ledger.version or not self._items:
             self._ledger = _Lines(version, list(read_entries(lake, name)))
             self._place(self._findings)
-
-    def cells(self, finding: str, action: Action, given: Mapping[str, float] | None = None) -> tuple[Cell, ...]:
-        """Return what an action would put where; nothing where it cannot be done."""
-        about = self._items[finding].finding
-        if action not in TAKING:
-            return ()
-        return cells_for(
-            self.rows.placed(about), action, self.rows.good(about), kind=self.dataset.contract.kind, given=given,
-            others=self._elsewhere(about) if action is Action.TAKE_REFERENCE else (),
-            expected=expected_rows(about, self.dataset.contract),
-        )  # fmt: skip
 
     def decide(
         self,
@@ -192,33 +187,29 @@ class Review:
         BadInput
             No reason is given, it is no action of a review, or it cannot be done about one of them; then nothing is written.
         """
-        if not reason.strip():
+        if not reason or not reason.strip():
             raise BadInput(f"{self.dataset.name}: say why; the reason is kept with the decision")
         does = action_of(action)
         self.refresh()
-        spans = {one: span for one in findings if (span := span_of(self._items[one].finding)) is not None}
-        seen = self.rows.seen(spans)
+        items = {item.id: item for item in (self.item(one) for one in findings)}
+        for item in items.values():
+            self.remedies.require(item.finding, does, given)
         said = LedgerEntry(datetime.now(UTC), self.by, does, reason.strip(), "", note=note.strip(), version=self.snap.processed)
-        lines = [self._line(said, one, given, seen.get(one, "")) for one in findings]
-        stood = [item.entry for item in (self._items[one] for one in findings) if item.entry is not None]
-        self._write(lines)
-        overruled = tuple(entry for entry in stood if entry.is_by_person and entry.by != self.by)
-        return Taken(tuple(lines), overruled)
+        lines = [self._line(said, item, given) for item in items.values()]
+        seen = self.rows.seen({line.subject: span for line in lines if (span := span_of(line)) is not None})
+        stood = {one: item.entry for one, item in items.items()}
+        taken = self._write([replace(line, seen=seen.get(line.subject, "")) for line in lines])
+        self._done.append((taken, stood))
+        return Taken(taken, tuple(e for e in stood.values() if e is not None and e.is_by_person and e.by != self.by))
 
     def undo(self) -> Taken | None:
         """Take back what this review decided last, by a further line; None where there is nothing left to take back."""
         if not self._done:
             return None
-        gone = {line.subject: line for line in self._done.pop()}
-        before = {
-            line.subject: line for line in self._ledger.lines
-            if line.subject in gone and line.by == self.by and line.at < gone[line.subject].at
-        }  # fmt: skip
+        lines, stood = self._done.pop()
         now = datetime.now(UTC)
-        again = {subject: line for subject, line in before.items() if line.action is not Action.WITHDRAW}
-        lines = [replace(again[one], at=now) if one in again else _taken_back(line, now) for one, line in gone.items()]
-        self._write(lines, is_new=False)
-        return Taken(tuple(lines))
+        mine = {one: entry for one, entry in stood.items() if entry is not None and entry.by == self.by}
+        return Taken(self._write([_as_before(line, mine.get(line.subject), now) for line in lines]))
 
     def withdraw(self, findings: Sequence[str]) -> Taken:
         """Take back what this person decided about some findings.
@@ -234,9 +225,7 @@ class Review:
             if one not in mine or mine[one].action is Action.WITHDRAW:
                 raise BadInput(f"{self.dataset.name}: {self.by} has decided nothing about finding {one}")
         now = datetime.now(UTC)
-        lines = [_taken_back(mine[one], now) for one in findings]
-        self._write(lines, is_new=False)
-        return Taken(tuple(lines))
+        return Taken(self._write([_as_before(mine[one], None, now) for one in dict.fromkeys(findings)]))
 
     @property
     def latest(self) -> tuple[str, ...]:
@@ -252,26 +241,24 @@ class Review:
         self.refresh()
         return made
 
-    def _write(self, lines: Sequence[LedgerEntry], *, is_new: bool = True) -> None:
+    def _write(self, lines: Sequence[LedgerEntry]) -> tuple[LedgerEntry, ...]:
         version = append_entries(self.dataset.lake, self.dataset.name, lines)
-        if is_new:
-            self._done.append(list(lines))
         if version == (0 if self._ledger.version is None else self._ledger.version + 1):  # nobody else wrote in between
             self._ledger.lines += lines
             self._ledger.version = version
             self._place(line.subject for line in lines)
         else:
             self.refresh()
+        return tuple(lines)
 
-    def _line(self, said: LedgerEntry, finding: str, given: Mapping[str, float] | None, seen: str) -> LedgerEntry:
+    def _line(self, said: LedgerEntry, item: Item, given: Mapping[str, float] | None) -> LedgerEntry:
         """Say of one finding what is said of all of them."""
-        about = self._items[finding].finding
-        cells = self.cells(finding, said.action, given)
-        if said.action in TAKING and not cells:
-            raise BadInput(f"{self.dataset.name}: {about.kind} of {about.symbol or 'no symbol'}: {_cannot(said.action, about)}")
+        about = item.finding
+        start, end = self.remedies.span(about, said.action)
         return replace(
-            said, subject=finding, kind=about.kind, symbol=about.symbol, start=about.start, end=about.end, cells=cells,
-            fields=about.fields, observed=about.observed, confidence=about.confidence, seen=seen,
+            said, subject=item.id, kind=about.kind, symbol=about.symbol, start=start, end=end, fields=about.fields,
+            cells=self.remedies.cells(about, said.action, given), observed=about.observed, confidence=about.confidence,
+            rows=self.remedies.count(about, said.action),
         )  # fmt: skip
 
     def _place(self, findings: Iterable[str]) -> None:
@@ -285,35 +272,12 @@ class Review:
             self._items[one] = Item(one, finding, self._costs.points[one], state, entry, self._sources.get(one, ""))
             self._tally.add(self._items[one])
 
-    def _elsewhere(self, finding: Finding) -> list[pl.DataFrame]:
-        """Return what other sources say of a symbol: of rows that are there on the data's scale, else as they have it."""
-        if finding.kind in ABSENT:
-            frames = (with_when(frame, self.dataset.contract) for frame in self.dataset.reference_rows())
-            return [frame.filter(pl.col(SYMBOL) == finding.symbol) for frame in frames]
-        opinion = self.judgement.ledger.opinion
-        moments, cells = opinion.by_symbol.get(finding.symbol, ([], {})) if opinion is not None else ([], {})
-        if not moments:
-            return []
-        said = {name: pl.Series(one.agreed, dtype=pl.Float64).fill_nan(None) for name, one in cells.items()}
-        when = self.rows.of(finding.symbol).schema[WHEN]
-        return [pl.DataFrame({WHEN: pl.Series(moments).cast(when), **said})]
 
-
-def _taken_back(line: LedgerEntry, now: datetime) -> LedgerEntry:
-    return replace(line, at=now, action=Action.WITHDRAW, reason="taken back", note="", cells=())
-
-
-def _cannot(action: Action, finding: Finding) -> str:
-    """Say why nothing can be put in the place of what was observed."""
-    if finding.kind in ABSENT and action in (Action.TAKE_PROPOSED, Action.TAKE_GIVEN):
-        return "no row is there; take_last makes one of the last price, take_reference of what another source has"
-    if action is Action.TAKE_PROPOSED:
-        return "no value is proposed; type one in, or put the rows into quarantine"
-    if action is Action.TAKE_REFERENCE:
-        return "no other source says anything of it"
-    if action is Action.TAKE_GIVEN:
-        return f"it is about {finding.rows} rows: give a factor" if finding.rows != 1 else "give values of columns that are there"
-    return "there is no good value before it"
+def _as_before(line: LedgerEntry, own: LedgerEntry | None, now: datetime) -> LedgerEntry:
+    """Return the line that takes another back: one's own that stood before it once more, or that one says nothing any more."""
+    if own is not None:
+        return replace(own, at=now)
+    return replace(line, at=now, action=Action.WITHDRAW, reason="taken back", note="", cells=(), rows=None)
 
 
 def _stood_before(lines: Iterable[LedgerEntry]) -> dict[str, LedgerEntry]:

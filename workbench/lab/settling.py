@@ -7,26 +7,26 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-import polars as pl
-
+from workbench.lab.contexts import opinion_of
 from workbench.lab.decided import apply_decisions
-from workbench.lab.found_rows import FoundRows, expected_rows, span_of, with_when
+from workbench.lab.found_rows import FoundRows, span_of
 from workbench.lab.processing import LOOK_BACK, write_features
+from workbench.lab.remedies import Remedies
 from workbench.lake.decisions import append_entries, read_entries
-from workbench.model.decisions import DATA, POLICY, TAKING, Action, LedgerEntry
-from workbench.model.names import SYMBOL
+from workbench.model.decisions import DATA, POLICY, Action, LedgerEntry, date_of
 from workbench.review.corrections import standing
 from workbench.review.policies import decide
-from workbench.review.proposals import ABSENT, cells_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    import polars as pl
 
     from workbench.lab.judgement import Judgement
     from workbench.lab.snapshots import Snapshot
     from workbench.lake import Lake
     from workbench.model.contract import Contract
-    from workbench.model.decisions import Cell, Moment
+    from workbench.model.decisions import Decision
     from workbench.model.findings import Finding
 
 
@@ -76,7 +76,7 @@ def settle(
     if not judgement.undescribed:
         last = snap.span[1]
         gone = (entry for subject, entry in found.items() if entry.by == POLICY and subject not in wanted)
-        entries += [_taken_back(entry) for entry in gone if entry.end is None or _day(entry.end) <= last]
+        entries += [_taken_back(entry) for entry in gone if entry.end is None or date_of(entry.end) <= last]
     entries += _asked_again(found.values(), FoundRows(snap, judgement.findings))
     append_entries(lake, contract.dataset, entries)
     return Settlement(tuple(entries), bring_in_line(lake, contract, run=run))
@@ -94,26 +94,19 @@ def _decided(judgement: Judgement, snap: Snapshot, others: Callable[[], Sequence
     """Yield what the contract decides about what was found, as far as it can be done."""
     decisions = [(finding, decide(finding, snap.contract)) for finding in judgement.findings]
     chosen = [(finding, decision) for finding, decision in decisions if decision.by == POLICY]
-    rows = FoundRows(snap, judgement.findings)
-    elsewhere = cache(lambda: [with_when(frame, snap.contract) for frame in others()])
+    remedies = Remedies(FoundRows(snap, judgement.findings), opinion_of(judgement), cache(others))
     for finding, decision in chosen:
-        cells: tuple[Cell, ...] = ()
-        if decision.action in TAKING:
-            needs = decision.action is Action.TAKE_REFERENCE and finding.kind in ABSENT
-            there = [frame.filter(pl.col(SYMBOL) == finding.symbol) for frame in elsewhere()] if needs else []
-            cells = cells_for(
-                rows.placed(finding), decision.action, rows.good(finding), kind=snap.contract.kind, others=there,
-                expected=expected_rows(finding, snap.contract),
-            )  # fmt: skip
-        if cells or decision.action in (Action.QUARANTINE, Action.KEEP):
-            yield _entry(finding, decision.action, decision.reason, cells)
+        if decision.action is not Action.REVIEW and remedies.can(finding, decision.action):
+            yield _entry(finding, decision, remedies)
 
 
-def _entry(finding: Finding, action: Action, reason: str, cells: tuple[Cell, ...]) -> LedgerEntry:
-    where = (finding.id, finding.kind, finding.symbol, finding.start, finding.end)
+def _entry(finding: Finding, decision: Decision, remedies: Remedies) -> LedgerEntry:
+    start, end = remedies.span(finding, decision.action)
     return LedgerEntry(
-        datetime.now(UTC), POLICY, action, reason, *where, cells, fields=finding.fields, confidence=finding.confidence
-    )
+        datetime.now(UTC), POLICY, decision.action, decision.reason, finding.id, finding.kind, finding.symbol, start, end,
+        remedies.cells(finding, decision.action), fields=finding.fields, confidence=finding.confidence,
+        rows=remedies.count(finding, decision.action),
+    )  # fmt: skip
 
 
 def _differs(one: LedgerEntry, other: LedgerEntry) -> bool:
@@ -124,7 +117,7 @@ def _asked_again(entries: Iterable[LedgerEntry], rows: FoundRows) -> list[Ledger
     """Take back what persons decided about rows that are not what they had seen."""
     last = rows.snap.span[1]
     mine = [entry for entry in entries if entry.is_by_person and entry.seen]
-    spans = {entry.subject: span for entry in mine if (span := span_of(entry)) is not None and _day(span[2]) <= last}
+    spans = {entry.subject: span for entry in mine if (span := span_of(entry)) is not None and date_of(span[2]) <= last}
     now = rows.seen(spans)
     reason = "what was observed has changed since it was decided: it is asked again"
     return [_withdrawn(entry, DATA, reason) for entry in mine if now.get(entry.subject, entry.seen) != entry.seen]
@@ -137,7 +130,3 @@ def _taken_back(entry: LedgerEntry) -> LedgerEntry:
 def _withdrawn(entry: LedgerEntry, by: str, reason: str) -> LedgerEntry:
     where = (entry.subject, entry.kind, entry.symbol, entry.start, entry.end)
     return LedgerEntry(datetime.now(UTC), by, Action.WITHDRAW, reason, *where, fields=entry.fields)
-
-
-def _day(moment: Moment) -> date:
-    return moment.date() if isinstance(moment, datetime) else moment

@@ -13,6 +13,7 @@ from workbench.lake.reading import visible
 from workbench.lake.versions import CHANGE, find_table
 from workbench.lake.zones import TableRef, Zone
 from workbench.model.decisions import Action, Cell, LedgerEntry
+from workbench.model.errors import LakeBroken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,11 +42,12 @@ LEDGER: Final = pl.Schema(
         "observed": pl.String(),
         "confidence": pl.Float64(),
         "seen": pl.String(),
+        "rows": pl.Int64(),
     }
 )
 """The columns of the table: those of a ``LedgerEntry``, moments in ISO form, what has parts as JSON; ``line`` counts from 0."""
 _PLAIN: Final = ("at", "by", "reason", "subject", "kind", "symbol")
-_LATER: Final = ("note", "version", "confidence", "seen")
+_LATER: Final = ("note", "version", "confidence", "seen", "rows")
 """Columns that lines of an older ledger lack."""
 
 
@@ -85,12 +87,19 @@ def read_entries(lake: Lake, dataset: str) -> tuple[LedgerEntry, ...]:
     Raises
     ------
     LakeBroken
-        The table's log cannot be read.
+        The table's log, or one of its files, cannot be read.
     """
     found = find_table(lake, ledger_table(dataset))
     if found is None:
         return ()
-    return tuple(_entry(row) for row in visible(found).collect().sort("line").iter_rows(named=True))
+    try:
+        rows = visible(found).collect().sort("line")
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        told = str(error).splitlines()[0]
+        raise LakeBroken(
+            f"{ledger_table(dataset)}: the ledger cannot be read ({told}); restore its files from a backup"
+        ) from error
+    return tuple(_entry(row) for row in rows.iter_rows(named=True))
 
 
 def _row(entry: LedgerEntry, line: int) -> dict[str, Any]:

@@ -195,7 +195,7 @@ class Contract(_Part):
     Attributes
     ----------
     frequency
-        ``1m``, ``5m``, ``1h``, ``1d``, ``1w``, ``1mo`` or ``irregular``.
+        ``1m``, ``5m``, ``1h``, ``1d``, ``1w``, ``1mo`` or ``irregular``, which is what ticks and quotes are by default.
     calendar
         An exchange_calendars name, ``24/7``, ``24/5`` or ``learned``; None: named from the data.
     timezone
@@ -236,6 +236,14 @@ class Contract(_Part):
     checks: dict[str, Tuning] = {}
     schedule: Schedule = Schedule()
     alerts: Alerts = Alerts()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _comes_as_it_comes(cls, values: Any) -> Any:
+        """Ticks and quotes come when they come, unless something else is said."""
+        if isinstance(values, dict) and values.get("kind") in (Kind.TICKS, Kind.QUOTES):
+            return {"frequency": "irregular", **values}
+        return values
 
     @model_validator(mode="after")
     def _columns_are_standard(self) -> Contract:

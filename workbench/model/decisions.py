@@ -45,6 +45,13 @@ CONFIRMING: Final = (Action.QUARANTINE, *TAKING)
 """What a person does who finds that something is wrong indeed."""
 REFUTING: Final = (Action.KEEP, Action.DISMISS)
 """What a person says who finds that nothing is wrong, or not this."""
+BY_HAND: Final = (*REFUTING, *CONFIRMING, Action.LATER)
+"""What a person may do about a finding."""
+
+
+def date_of(moment: Moment) -> date:
+    """Return the day of a session, or of a moment where it is told in its own zone."""
+    return moment.date() if isinstance(moment, datetime) else moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,8 @@ class LedgerEntry:
         Of the finding.
     seen
         A fingerprint of the rows it is about, as they had arrived; empty where nobody looked.
+    rows
+        How many go to quarantine; None where nobody counted.
     """
 
     at: datetime
@@ -128,6 +137,7 @@ class LedgerEntry:
     observed: dict[str, object] | None = None
     confidence: float | None = None
     seen: str = ""
+    rows: int | None = None
 
     @property
     def is_by_person(self) -> bool:

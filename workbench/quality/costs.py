@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from workbench.model.checks import Verdict
+from workbench.model.decisions import date_of
 from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.accuracy import BOUNDS, PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workbench.model.findings import Finding, Moment
+    from workbench.model.findings import Finding
     from workbench.model.score import Score, ScoredCheck
 
 BARS: Final = "bar_count"
@@ -84,7 +84,7 @@ def costs_of(findings: Mapping[str, Finding], score: Score, faults: pl.DataFrame
     own = faults.filter(pl.col("finding").is_in(ids))
     spans = pl.DataFrame(
         [
-            (one, check, f.symbol, _day(f.start), _day(f.end))
+            (one, check, f.symbol, date_of(f.start), date_of(f.end))
             for one, f in findings.items() for check in CHECKS_OF.get(f.kind, ())
         ],
         schema=_SPANS, orient="row",
@@ -147,10 +147,6 @@ def _lost(check: ScoredCheck, gone: float, missing: int) -> float:
         return float(check.points_lost)
     left = max(float(result.failures) - gone, 0.0) + more
     return float(check.worth) * min(1.0, left / float(result.total) / float(result.tolerance))
-
-
-def _day(moment: Moment) -> date:
-    return moment.date() if isinstance(moment, datetime) else moment
 
 
 def with_tolerance(score: Score, check: str, tolerance: float) -> float:

@@ -15,6 +15,7 @@ import polars as pl
 
 from workbench.model.decisions import DATA, TAKING, Action
 from workbench.model.names import CORRECTION, DECIDED, EVENT_AT, RAW_TEXT, REASON, RECEIPT, ROW, SESSION, SYMBOL
+from workbench.review.policies import STRUCTURAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -98,7 +99,7 @@ def settled(
     chosen = list(entries)
     when = pl.col(SESSION) if placing.by_session else pl.col(EVENT_AT)
     rows = good.with_columns(when.alias(_WHEN), pl.lit(None, dtype=pl.String).alias(CORRECTION))
-    rows, taken = _taken_out(rows, [entry for entry in chosen if entry.action is Action.QUARANTINE])
+    rows, taken = _taken_out(rows, [e for e in chosen if e.action is Action.QUARANTINE and e.kind not in STRUCTURAL])
     rows, corrected = _corrected(rows, [entry for entry in chosen if entry.action in TAKING], placing)
     rows, displaced = _released(rows, bad, [entry for entry in chosen if entry.action is Action.RELEASE], is_keyed=is_keyed)
     aside = pl.concat([taken, corrected, displaced], how="diagonal_relaxed").drop(_WHEN, CORRECTION)

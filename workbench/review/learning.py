@@ -52,8 +52,9 @@ class Lessons:
         BadInput
             Nobody has decided about that kind.
         """
-        known = self.thresholds.filter((pl.col("kind") == kind) & (pl.col("threshold") <= threshold + 1e-9))
-        if known.is_empty():
+        mine = self.thresholds.filter(pl.col("kind") == kind)
+        known = mine.filter(pl.col("threshold") <= max(threshold, THRESHOLDS[0]) + 1e-9)
+        if mine.is_empty():
             kinds = self.kinds["kind"].to_list()
             raise BadInput(f"kind {kind[:40]}: nobody has decided about one; expected one of {', '.join(kinds) or 'none yet'}")
         row = known.sort("threshold").row(-1, named=True)

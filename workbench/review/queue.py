@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from workbench.model.decisions import Action
+from workbench.model.decisions import Action, date_of
 from workbench.model.findings import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
 
-    from workbench.model.decisions import Decision, LedgerEntry, Moment
+    from workbench.model.decisions import Decision, LedgerEntry
     from workbench.model.findings import Finding, Incident
 
 
@@ -121,8 +121,8 @@ class Which:
         return (
             (not self.kinds or f.kind in self.kinds)
             and (not self.symbols or f.symbol in self.symbols)
-            and (self.start is None or _day(f.end) >= self.start)
-            and (self.end is None or _day(f.start) <= self.end)
+            and (self.start is None or date_of(f.end) >= self.start)
+            and (self.end is None or date_of(f.start) <= self.end)
             and (not self.sources or item.source in self.sources)
             and f.severity.rank >= self.severity.rank
             and (not self.states or item.state in self.states)
@@ -223,7 +223,3 @@ def progress(items: Iterable[Item]) -> Progress:
 def _rank(points: float, finding: Finding) -> tuple[object, ...]:
     where = (finding.symbol, finding.start.isoformat(), finding.kind, finding.fields)
     return (-round(points, 9), -finding.confidence, -finding.severity.rank, *where)
-
-
-def _day(moment: Moment) -> date:
-    return moment.date() if isinstance(moment, datetime) else moment

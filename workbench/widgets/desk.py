@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -50,6 +51,8 @@ PLAIN: Final = {
 }  # fmt: skip
 """Choice -> action; what a correction takes is chosen beside it."""
 UNDO, APPLY, SCOPE = "u", "a", "s"
+THOUSANDS: Final = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
+"""A number as it is shown, with commas between thousands."""
 MOVES: Final[dict[str, int]] = {"j": 1, "ArrowDown": 1, "k": -1, "ArrowUp": -1, "PageDown": PAGE, "PageUp": -PAGE}
 MEMBERS: Final[dict[str, int]] = {"ArrowRight": 1, "ArrowLeft": -1}
 NOTHING_LEFT: Final = "Nothing is left that the filter chooses."
@@ -140,22 +143,26 @@ class Desk:
         """What a correction would put where, for the finding in front; nothing where it cannot be done."""
         if self.item is None:
             return ()
-        return self.review.cells(self.item.id, self.takes, self.given)
+        return self.review.remedies.cells(self.item.finding, self.takes, self.given)
 
     @property
     def given(self) -> Mapping[str, float] | None:
-        """What was typed in, as values of columns; None where it is no number."""
-        if self.item is None or not self.typed.strip():
+        """What was typed in, as values of columns; None where it is no number, or nothing is to be typed."""
+        if self.item is None or self.takes is not Action.TAKE_GIVEN or not self.typed.strip():
             return None
         found = self.item.finding
         usual = "factor" if found.rows != 1 else next(iter(found.fields), "close")
-        given = {}
-        for part in self.typed.replace(";", ",").split(","):
-            name, _, number = part.rpartition("=")
+        given: dict[str, float] = {}
+        for part in self.typed.split(";"):
+            name, _, number = (piece.strip() for piece in part.rpartition("="))
+            plain = number.replace(",", "") if THOUSANDS.fullmatch(number) else number
             try:
-                given[name.strip() or usual] = float(number)
+                value = float(plain)
             except ValueError:
                 return None
+            if (name or usual) in given:
+                return None
+            given[name or usual] = value
         return given
 
     def figure(self, window: Window | None = None) -> go.Figure:
@@ -176,9 +183,15 @@ class Desk:
         return self.around.figure(self.item.finding, self.width, self.cells, window)
 
     def previews(self) -> dict[Choice, float]:
-        """Return the score after decisions for each choice."""
+        """Return the score after decisions for each choice that can be made about the finding in front."""
         ids = self.chosen
-        return {choice: self.review.becomes(ids, self._action(choice)) for choice in Choice if choice is not Choice.LATER}
+        able = (choice for choice in Choice if choice is not Choice.LATER and self._can(choice))
+        return {choice: self.review.becomes(ids, self._action(choice)) for choice in able}
+
+    def _can(self, choice: Choice) -> bool:
+        action = self._action(choice)
+        given = self.given if action is Action.TAKE_GIVEN else None
+        return self.item is not None and self.review.remedies.can(self.item.finding, action, given)
 
     def filter(self, which: Which) -> None:
         """Show another part of the queue, from its beginning."""
@@ -229,12 +242,13 @@ class Desk:
 
     def _decide(self, choice: Choice, ids: Sequence[str]) -> None:
         action = self._action(choice)
-        reason = self.reason or REASONS[action][0]
-        taken = self.review.decide(ids, action, reason, note=self.note, given=self.given)
+        reason = self.reason if self.reason in REASONS[action] else REASONS[action][0]
+        given = self.given if action is Action.TAKE_GIVEN else None
+        taken = self.review.decide(ids, action, reason, note=self.note, given=given)
         many = f"{len(ids):,} findings" if len(ids) > 1 else "1 finding"
         told = [f"{many}: {action.value.replace('_', ' ')} ({reason})."]
         told += [f"{line.by} had decided {line.action.value}; yours is later." for line in taken.overruled[:1]]
-        self.message, self.note, self.pending, self.scope = " ".join(told), "", "", Scope.ONE
+        self.message, self.note, self.reason, self.pending, self.scope = " ".join(told), "", "", "", Scope.ONE
         before = self.item
         self._read()
         if before is not None and any(item.id == before.finding.id for entry in self.entries for item in entry.items):
@@ -283,5 +297,5 @@ class Desk:
         """Choose what a correction takes: the first of what can be had."""
         self.typed = ""
         if self.item is not None:
-            ways = (way for way in TAKING if way is not Action.TAKE_GIVEN and self.review.cells(self.item.id, way))
+            ways = (way for way in TAKING if way is not Action.TAKE_GIVEN and self.review.remedies.can(self.item.finding, way))
             self.takes = next(ways, Action.TAKE_GIVEN)

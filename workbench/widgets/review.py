@@ -205,7 +205,7 @@ class ReviewView:
     def _draw_side(self) -> None:
         desk, review = self.desk, self.desk.review
         self._texts["progress"].value = html.progress(desk.progress, review.score, review.score_after)
-        self.listing.rows = [html.entry_row(entry) for entry in desk.page]
+        self.listing.rows = [html.entry_row(entry, desk.around.zone) for entry in desk.page]
         self._texts["place"].value = html.place(desk.first_of_page, len(desk.page), len(desk.entries))
         self.listing.selected = desk.entry.items[0].id if desk.entry else ""
 
@@ -218,7 +218,7 @@ class ReviewView:
     def _draw_finding(self, entry: Entry, item: Item) -> None:
         desk, texts = self.desk, self._texts
         found, cells = item.finding, desk.cells
-        texts["header"].value = html.header(entry, item, desk.member)
+        texts["header"].value = html.header(entry, item, desk.member, desk.around.zone)
         texts["what"].value = html.hypotheses(found)
         texts["values"].value = html.values(found, desk.around.values(found), cells, desk.around.elsewhere(found))
         texts["sent"].value = html.sent(desk.around.sent(found))

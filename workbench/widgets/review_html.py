@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from workbench.figures.theme import SEVERITY_COLOURS, short
 from workbench.review.proposals import WHEN
@@ -12,7 +14,7 @@ from workbench.review.proposals import WHEN
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from workbench.model.decisions import Cell, LedgerEntry
+    from workbench.model.decisions import Cell, LedgerEntry, Moment
     from workbench.model.findings import Finding
     from workbench.review.queue import Entry, Item, Progress
 
@@ -20,7 +22,7 @@ MOST_CELLS: Final = 400
 DASH: Final = "–"
 
 
-def header(entry: Entry, item: Item, member: int) -> str:
+def header(entry: Entry, item: Item, member: int, zone: str) -> str:
     """Say which finding is in front, how sure it is, and what it costs."""
     f = item.finding
     place = f" <span class='wb-muted'>member {member + 1} of {len(entry.items)}</span>" if len(entry.items) > 1 else ""
@@ -29,7 +31,7 @@ def header(entry: Entry, item: Item, member: int) -> str:
     facts = f"confidence {f.confidence:.0%} · costs {item.points:.2f} points · {f.rows:,} row{'s' if f.rows != 1 else ''}"
     return (
         f"<div class='wb-head'><b>{text(f.symbol or 'all symbols', 24)}</b> <span>{kind(f.kind)}{about}</span> {pill}{place}"
-        f"<span class='wb-facts'>{facts}</span></div><div class='wb-muted'>{span(f)}{_provisional(f)}{stood(item)}</div>"
+        f"<span class='wb-facts'>{facts}</span></div><div class='wb-muted'>{span(f, zone)}{_provisional(f)}{stood(item)}</div>"
     )
 
 
@@ -96,15 +98,15 @@ def place(first: int, shown: int, total: int) -> str:
     return f"<div class='wb-muted'>{where} · ↑ ↓ move · ← → members<br>1 to 4 zoom · S one, its incident, or all</div>"
 
 
-def entry_row(entry: Entry) -> dict[str, object]:
-    """Return what a line of the queue says, as plain text."""
+def entry_row(entry: Entry, zone: str) -> dict[str, object]:
+    """Return what a line of the queue says, as plain text; times on the clock of ``zone``."""
     f = entry.worst
     many = len(entry.items)
     whom = short(f.symbol or "all symbols", 14) if many == 1 else f"{many} symbols"
     line = None if entry.items[0].entry is None else entry.items[0].entry
     state = entry.state.value if line is None else f"{entry.state.value}: {line.action.value.replace('_', ' ')}, {line.by}"
     return {
-        "id": entry.items[0].id, "title": f"{whom}  {f.kind.replace('_', ' ')}", "when": short(_moments(f), 40),
+        "id": entry.items[0].id, "title": f"{whom}  {f.kind.replace('_', ' ')}", "when": short(_moments(f, zone), 40),
         "state": short(state, 40), "points": f"{entry.points:.2f}", "colour": SEVERITY_COLOURS[f.severity],
         "severity": f.severity.value,
     }  # fmt: skip
@@ -125,13 +127,24 @@ def _line(line: LedgerEntry) -> str:
     return f"{text(line.by, 24)} decided <b>{kind(line.action.value)}</b> on {when}: {text(line.reason, 60)}{note}"
 
 
-def span(finding: Finding) -> str:
-    """Say when."""
-    return text(_moments(finding), 80)
+def span(finding: Finding, zone: str) -> str:
+    """Say when, on the clock of a zone."""
+    clock = f" ({zone})" if isinstance(finding.start, datetime) else ""
+    return text(f"{_moments(finding, zone)}{clock}", 80)
 
 
-def _moments(finding: Finding) -> str:
-    return f"{finding.start}" if finding.start == finding.end else f"{finding.start} to {finding.end}"
+def _moments(finding: Finding, zone: str) -> str:
+    start, end = (_moment(at, zone) for at in (finding.start, finding.end))
+    if start == end:
+        return start
+    return f"{start} to {end[11:]}" if len(end) > 10 and start[:10] == end[:10] else f"{start} to {end}"
+
+
+def _moment(at: Moment, zone: str) -> str:
+    if not isinstance(at, datetime):
+        return at.isoformat()
+    there = at.astimezone(ZoneInfo(zone))
+    return f"{there:%Y-%m-%d %H:%M:%S}" if there.second or there.microsecond else f"{there:%Y-%m-%d %H:%M}"
 
 
 def _provisional(finding: Finding) -> str:
