@@ -50,6 +50,7 @@ def minutes() -> pl.DataFrame:
 def test_a_chart_is_as_fine_as_asked_for(data: Dataset) -> None:
     daily = data.chart("IBM", start="2012-01-01", end="2012-12-31")
     weekly = data.chart("IBM", start="2012-01-01", end="2012-12-31", frequency="1w")
+    assert len(data.chart("IBM", start="2012-01-01", end="2012-12-31", frequency="1d").data[0].x) == 250  # as it is stored
     assert (len(daily.data[0].x), len(weekly.data[0].x)) == (250, 53)
     assert max(weekly.data[0].high) == max(daily.data[0].high)
     assert "session (exchange date)" in daily.layout.xaxis.title.text

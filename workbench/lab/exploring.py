@@ -148,7 +148,7 @@ class Exploration:
         self._check(wanted)
         contract = self.dataset.contract
         rows = self._rows(wanted, wanted.version)
-        every = "" if wanted.frequency == STORED else wanted.frequency
+        every = "" if wanted.frequency in (STORED, contract.frequency) else wanted.frequency
         axes = replace(axes_of(contract), every=every, window=window)
         findings = self.scored.findings.items
         if len(wanted.symbols) > 1:
@@ -222,7 +222,7 @@ class Exploration:
     def _check(self, wanted: Wanted) -> None:
         for what, given, known in (
             ("symbol", wanted.symbols, self.symbols),
-            ("frequency", (wanted.frequency,), self.frequencies),
+            ("frequency", (wanted.frequency,), (*self.frequencies, self.dataset.contract.frequency)),
             ("view", (wanted.view,), tuple(self.views)),
         ):
             for name in given:
