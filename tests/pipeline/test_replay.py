@@ -54,6 +54,13 @@ def test_a_run_before_a_correction_gives_the_old_score_after_it(made: Made, say:
     assert again.is_same, again.differences
     assert (tmp_path / "kept" / "data" / "metadata" / "runs" / "2024" / "03" / "28" / second / "quality.ipynb").is_file()
     assert everything(lab.root) == before
+    kept = [path for path in (tmp_path / "kept").rglob("*.parquet") if path.is_file()]
+    assert kept
+    assert all(path.stat().st_nlink == 1 for path in kept)
+    for taken in (tmp_path / "kept", lab.root, lab.root / "workbench.toml"):
+        refused = say("audit", "replay", first, "--keep", taken, "--lab", lab.root)
+        assert (refused.status, "expected an empty folder" in refused.err) == (2, True)
+    assert everything(lab.root) == before
 
 
 def test_the_notebooks_and_the_contract_of_that_time_are_used(made: Made) -> None:

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from tests.cli.conftest import Say, say
+from workbench.audit.packing import pack_all
 from workbench.audit.seals import links, read_link, run_of
 from workbench.lab import sealing
 from workbench.lab.lab import Lab, open_lab
@@ -221,6 +222,65 @@ def test_a_run_of_another_lab_is_put_in(lab: Lab, tmp_path: Path) -> None:
     shutil.copytree(folder, other)
     (other / "run.json").write_text((other / "run.json").read_text().replace(folder.name, other.name))
     assert ("inserted", other.relative_to(lab.lake.root).as_posix()) in told(lab)
+
+
+def test_a_forged_copy_of_a_run_in_another_sessions_folder_is_named_and_not_listed(lab: Lab) -> None:
+    run = runs(lab)[0]
+    (real,) = (path.parent for path in lab.lake.root.glob(f"metadata/runs/*/*/*/{run}/run.json"))
+    forged = lab.lake.zone(Zone.METADATA) / "runs" / "2013" / "01" / "02" / run
+    shutil.copytree(real, forged)
+    told_of = json.loads((forged / "run.json").read_text())
+    assert ("cannot be read", (forged / "run.json").relative_to(lab.lake.root).as_posix()) in told(lab)
+    assert lab.run(run).manifest.session.isoformat() == told_of["session"]
+    assert sum(row["run"] == run for row in lab.runs(fresh=True).to_json()) == 1
+
+
+def test_what_lies_packed_beside_a_plain_file_is_put_in(lab: Lab) -> None:
+    notebook = one(lab, "metadata/runs/*/*/*/*/quality.ipynb")
+    junk = notebook.with_name(notebook.name + ".gz")
+    junk.write_bytes(b"no gzip at all")
+    named = junk.relative_to(lab.lake.root).as_posix()
+    assert told(lab) == [("inserted", named)]
+    pack_all([notebook.parent])
+    assert notebook.is_file()
+    assert not notebook.with_name("ingest.ipynb").exists()
+    assert told(lab) == [("inserted", named)]
+    junk.unlink()
+    packed = notebook.with_name("ingest.ipynb.gz")
+    packed.chmod(0o644)
+    content = packed.read_bytes()
+    for damage in (content[:-20], content[:4] + b"\x01" + content[5:]):
+        packed.write_bytes(damage)
+        assert told(lab) == [("cannot be read", packed.relative_to(lab.lake.root).as_posix())]
+
+
+def test_the_script_that_all_reports_need_is_missed(lab: Lab) -> None:
+    one(lab, "metadata/runs/plotly-*.min.js").unlink()
+    assert [what for what, _ in told(lab)] == ["missing"]
+
+
+def test_heads_that_are_none_and_keys_that_are_none_are_refused(lab: Lab, say: Say, tmp_path: Path) -> None:
+    head = tmp_path / "head.json"
+    for heads in ({NAME: 5}, {NAME: {}}, {"../x": {"number": 0, "run": "r", "sha256": "0"}}):
+        head.write_text(json.dumps({"schema": "workbench.head/1", "heads": heads}))
+        answer = say("audit", "verify", "--all", "--head", head, "--lab", lab.root)
+        assert (answer.status, "expected heads as" in answer.err) == (2, True)
+    answer = say("audit", "verify", "--all", "--public-key", tmp_path / "none.pem", "--lab", lab.root)
+    assert (answer.status, "expected a public ed25519 key" in answer.err) == (2, True)
+    answer = say("audit", "runs", "nope", "--lab", lab.root)
+    assert (answer.status, "there is no dataset 'nope'" in answer.err) == (2, True)
+
+
+def test_seals_made_before_there_was_a_key_are_signed_by_hand(lab: Lab, keys: tuple[Path, Path], say: Say) -> None:
+    private, public = keys
+    settings = lab.root / "workbench.toml"
+    plain = settings.read_text()
+    settings.write_text(f'{plain}\n[audit]\nsign_with = "nowhere.pem"\n')
+    assert say("audit", "seal", NAME, "--lab", lab.root).status == 2
+    settings.write_text(f'{plain}\n[audit]\nsign_with = "{private}"\n')
+    assert say("audit", "verify", "--all", "--public-key", public, "--lab", lab.root).status == 1
+    assert say("audit", "seal", NAME, "--lab", lab.root).status == 0
+    assert say("audit", "verify", "--all", "--public-key", public, "--lab", lab.root).status == 0
 
 
 def swapped(lab: Lab) -> tuple[str, str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SUFFIX: Final = ".gz"
 PACKED: Final = (".ipynb", ".ndjson")
+_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00"
 _EXACT: Final = 0
 """The time that gzip writes into its header: the same content gives the same file."""
 
@@ -32,11 +33,19 @@ def pack(folder: Path) -> int:
             continue
         content = path.read_bytes()
         target = packed_name(path)
-        publish_once(target, gzip.compress(content, mtime=_EXACT))
-        if gzip.decompress(target.read_bytes()) == content:
+        if not target.is_file():
+            publish_once(target, gzip.compress(content, mtime=_EXACT))
+        if _holds(target, content):  # else somebody put it there: verify names it, and nothing is taken away
             path.unlink()
             won += len(content) - target.stat().st_size
     return won
+
+
+def _holds(packed: Path, content: bytes) -> bool:
+    try:
+        return gzip.decompress(packed.read_bytes()) == content
+    except (OSError, EOFError, zlib.error):
+        return False
 
 
 def packed_name(path: Path) -> Path:
@@ -60,7 +69,10 @@ def read_kept_file(path: Path) -> bytes:
     if path.is_file() or not packed_name(path).is_file():
         return path.read_bytes()
     try:
-        return gzip.decompress(packed_name(path).read_bytes())
+        packed = packed_name(path).read_bytes()
+        if not packed.startswith(_HEADER):
+            raise OSError(f"{packed_name(path)}: it was not packed by workbench, or has been altered since")
+        return gzip.decompress(packed)
     except (EOFError, zlib.error) as error:
         raise OSError(f"{packed_name(path)}: what is packed is damaged: {error}") from error
 

@@ -149,7 +149,10 @@ def read_link(path: Path) -> Link:
         document = json.loads(content)
         schema = document.pop("schema", None)
     except (OSError, ValueError, AttributeError) as error:
-        raise LakeBroken(f"{path}: expected a seal, found something that cannot be read: {error}") from error
+        raise LakeBroken(
+            f"{path}: expected a seal, found something that cannot be read: {error}; bring it back from a backup (runs that have "
+            "ended are kept as they are, and sealed then)"
+        ) from error
     if schema != SCHEMA:
         raise LakeBroken(f"{path}: expected schema {SCHEMA!r}, found {schema!r}; a newer workbench may have written it")
     try:

@@ -71,7 +71,7 @@ def shelf(metadata: Path, dataset: str | None = None, *, unfinished: bool = Fals
     damaged: list[Damage] = []
     for path in sorted((metadata / "runs").glob(f"[0-9]*/[0-9]*/[0-9]*/*/{FILE_NAME}")):
         try:
-            read.append(read_manifest(path))
+            read.append(_in_its_place(metadata, path))
         except LakeBroken as error:
             damaged.append(Damage(path, str(error)))
     ended = (run for run in read if unfinished or run.outcome is not Outcome.UNFINISHED)
@@ -89,7 +89,7 @@ def runs_of_session(metadata: Path, dataset: str, day: date) -> list[RunManifest
     read: list[RunManifest] = []
     for path in (metadata / "runs" / f"{day:%Y}" / f"{day:%m}" / f"{day:%d}").glob(f"*/{FILE_NAME}"):
         try:
-            read.append(read_manifest(path))
+            read.append(_in_its_place(metadata, path))
         except LakeBroken:  # told by shelf
             continue
     return sorted((run for run in read if run.dataset == dataset), key=lambda run: (run.started_at, run.id))
@@ -105,12 +105,32 @@ def find_run(metadata: Path, run_id: str) -> RunManifest:
     LakeBroken
         Its manifest cannot be read.
     """
-    found = (
-        next((metadata / "runs").glob(f"[0-9]*/[0-9]*/[0-9]*/{run_id}/{FILE_NAME}"), None) if _RUN_ID.fullmatch(run_id) else None
-    )
-    if found is None:
+    found = sorted((metadata / "runs").glob(f"[0-9]*/[0-9]*/[0-9]*/{run_id}/{FILE_NAME}")) if _RUN_ID.fullmatch(run_id) else []
+    if not found:
         raise BadInput(f"no run {run_id[:60]!r} is kept here; `workbench run` names its run when it ends")
-    return read_manifest(found)
+    broken: LakeBroken | None = None
+    for path in found:
+        try:
+            return _in_its_place(metadata, path)
+        except LakeBroken as error:
+            broken = error
+    raise broken or LakeBroken(f"{found[0]}: cannot be read")
+
+
+def _in_its_place(metadata: Path, path: Path) -> RunManifest:
+    """Read a manifest that lies where its run belongs.
+
+    Raises
+    ------
+    LakeBroken
+        It cannot be read, or lies elsewhere: it is a copy.
+    """
+    manifest = read_manifest(path)
+    belongs = run_folder(metadata, manifest.id, manifest.session)
+    if path.parent != belongs:
+        where = belongs.relative_to(metadata).as_posix()
+        raise LakeBroken(f"{path}: run {manifest.id} of session {manifest.session} does not belong here but in {where}: a copy")
+    return manifest
 
 
 def latest(metadata: Path, dataset: str, *, before: datetime | None = None, outcome: Outcome | None = None) -> RunManifest | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from workbench.audit.signing import is_signed
 from workbench.audit.store import run_folder, shelf
 from workbench.lake import TableRef, Zone
 from workbench.lake.contents import digest, is_receipt, log_files, raw_files
+from workbench.model.contract import DATASET_PATTERN
 from workbench.model.errors import BadInput, LakeBroken
 
 if TYPE_CHECKING:
@@ -105,7 +107,9 @@ class _Look:
         if expected == ABSENT:
             return
         found = self.hash_of(path)
-        if found is None:
+        if found is None and packed_name(path).is_file():
+            self.tell(DAMAGED, packed_name(path), f"{says}; what is packed is damaged")
+        elif found is None:
             self.tell(MISSING, path, says)
         elif found != expected:
             self.tell(ALTERED, path, f"{says}; expected sha256 {expected[:16]}…, found {found[:16]}…")
@@ -119,6 +123,7 @@ def verify_all(lake: Lake, datasets: Iterable[str] | None = None, *, public_key:
     BadInput
         The public key cannot be used.
     """
+    _require_key(public_key)
     metadata, found = lake.zone(Zone.METADATA), Verified()
     held = shelf(metadata)
     for damage in held.damaged:
@@ -128,6 +133,8 @@ def verify_all(lake: Lake, datasets: Iterable[str] | None = None, *, public_key:
     for path in sorted((metadata / "runs").glob(PATTERN)):
         if not is_as_its_name(path, look.hash_of(path) or ""):
             look.tell(ALTERED, path, "the script that draws the figures of reports is not what its name says")
+    if not any((metadata / "runs").glob(PATTERN)) and any((metadata / "runs").glob("[0-9]*/[0-9]*/[0-9]*/*/report.html")):
+        look.tell(MISSING, metadata / "runs" / PATTERN, "reports draw their figures with it; the next run writes it again")
     names = sorted({*chained_datasets(metadata), *(run.dataset for run in held.runs)}) if datasets is None else list(datasets)
     for name in names:
         look = _Look(lake, found)
@@ -148,6 +155,7 @@ def verify_run(lake: Lake, run_id: str, *, public_key: Path | None = None) -> Ve
     BadInput
         No seal names that run, or the public key cannot be used.
     """
+    _require_key(public_key)
     metadata, found = lake.zone(Zone.METADATA), Verified()
     for name in chained_datasets(metadata):
         places = [number_of(path) for path in links(metadata, name) if run_of(path) == run_id]
@@ -160,6 +168,12 @@ def verify_run(lake: Lake, run_id: str, *, public_key: Path | None = None) -> Ve
     raise BadInput(
         f"no seal names a run '{run_id[:60]}'; workbench audit runs lists runs, workbench audit seal seals those left out"
     )
+
+
+def _require_key(public_key: Path | None) -> None:
+    """Refuse a key that cannot be used before anything is looked at."""
+    if public_key is not None:
+        is_signed(b"", "", public_key)
 
 
 def _chain(look: _Look, dataset: str, public_key: Path | None) -> list[Link]:
@@ -223,7 +237,7 @@ def _runs(look: _Look, chain: list[Link]) -> None:
         for name, expected in seal.files.items():
             look.compare(folder / name, expected, f"run {seal.run} of {seal.dataset} {seal.session} left it")
         there = folder.iterdir() if folder.is_dir() else ()
-        named = {*seal.files, *(f"{name}{SUFFIX}" for name in seal.files)}
+        named = {*seal.files, *(f"{name}{SUFFIX}" for name in seal.files if not (folder / name).is_file())}
         for path in sorted(p for p in there if p.name not in named and not p.name.startswith(".")):
             look.tell(INSERTED, path, f"run {seal.run} did not leave it")
 
@@ -272,6 +286,13 @@ def _receipt(look: _Look, path: Path, arrived_until: str) -> None:
         look.tell(INSERTED, path, "no seal names this arrival, and later ones are sealed")
 
 
+def _is_head(entry: tuple[object, object]) -> bool:
+    """Whether a dataset's head says all that is looked at."""
+    name, told = entry
+    is_named = isinstance(name, str) and re.fullmatch(DATASET_PATTERN, name) is not None
+    return is_named and isinstance(told, dict) and isinstance(told.get("number"), int) and {"run", "sha256"} <= set(told)
+
+
 def against_head(lake: Lake, document: dict[str, Any]) -> list[Problem]:
     """Compare chains with heads that were kept elsewhere: whether they still contain them.
 
@@ -280,7 +301,8 @@ def against_head(lake: Lake, document: dict[str, Any]) -> list[Problem]:
     BadInput
         The document is none that ``workbench audit head`` writes.
     """
-    if document.get("schema") != "workbench.head/1" or not isinstance(document.get("heads"), dict):
+    heads = document.get("heads")
+    if document.get("schema") != "workbench.head/1" or not isinstance(heads, dict) or not all(map(_is_head, heads.items())):
         raise BadInput(f"expected heads as 'workbench audit head --json' writes them, found schema {document.get('schema')!r}")
     look = _Look(lake, Verified())
     metadata = lake.zone(Zone.METADATA)

@@ -9,6 +9,7 @@ from workbench.audit.pages import known_page
 from workbench.lab.documents import alarm_documents, finding_document, iso, score_document
 from workbench.lake import TableRef, history, receipts, version_at, version_of
 from workbench.lake.decisions import read_entries
+from workbench.model.decisions import Action
 from workbench.model.errors import BadInput
 from workbench.model.html import table, titled
 from workbench.review.corrections import standing
@@ -50,7 +51,7 @@ class Known:
     @property
     def open_findings(self) -> list[dict[str, Any]]:
         """Findings about which nothing had been decided by then."""
-        settled = {entry.subject for entry in self.decisions}
+        settled = {entry.subject for entry in self.decisions if entry.action is not Action.LATER}
         return [finding_document(f, self.judgement.evidence.contract) for f in self.judgement.findings if f.id not in settled]
 
     def to_json(self) -> dict[str, Any]:

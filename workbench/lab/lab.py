@@ -15,6 +15,7 @@ from workbench.lab.run import Run, read_run
 from workbench.lab.runs import Runs, all_runs, made_again
 from workbench.lab.trends import Trends, trends_of
 from workbench.lake import Lake, TableRef, version_of
+from workbench.model.errors import BadInput, did_you_mean
 from workbench.model.html import table, titled
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ class Lab:
             Make the index again, from the manifests of the runs alone.
         """
         known = made_again(self.lake) if fresh else all_runs(self.lake)
+        there = {*self.datasets, *known.frame["dataset"]}
+        for name in [dataset] if isinstance(dataset, str) else dataset or ():
+            if name not in there:
+                raise BadInput(f"there is no dataset '{name[:60]}', and no run of one{did_you_mean(name, sorted(there))}")
         return known.where(dataset=dataset, start=start, end=end, verdict=verdict)
 
     def run(self, run_id: str) -> Run:

@@ -22,7 +22,7 @@ from workbench.model.errors import BadInput
 from workbench.model.runs import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from workbench.audit.seals import Seal
@@ -52,7 +52,7 @@ class Stage:
     stages: tuple[str, ...]
 
 
-def set_up(lab: Lab, manifest: RunManifest, scratch: Path, *, current_code: bool = False) -> Stage:
+def set_up(lab: Lab, manifest: RunManifest, scratch: Path, *, current_code: bool = False, is_kept: bool = False) -> Stage:
     """Make a scratch lab in which a run can be done again; the lab itself is only read.
 
     Parameters
@@ -63,6 +63,8 @@ def set_up(lab: Lab, manifest: RunManifest, scratch: Path, *, current_code: bool
         An empty folder.
     current_code : bool
         With the package and the notebooks of today.
+    is_kept : bool
+        Whether it stays: then files are copied, as somebody may write into it; else they are linked.
 
     Raises
     ------
@@ -84,7 +86,7 @@ def set_up(lab: Lab, manifest: RunManifest, scratch: Path, *, current_code: bool
     for stage in stages:
         content = (lab.stages / f"{stage}.ipynb").read_bytes() if current_code else _kept(lab, seal, f"{NOTEBOOK}{stage}")
         _write(_inside(notebooks, f"{stage}.ipynb"), content)
-    _fill(lab.lake, Lake(scratch / "data").create(), manifest)
+    _fill(lab.lake, Lake(scratch / "data").create(), manifest, shutil.copy2 if is_kept else _linked)
     code = INSTALLED.parent
     if not current_code:
         code = scratch / CODE
@@ -119,14 +121,16 @@ def _inside(root: Path, name: str) -> Path:
     return path
 
 
-def _fill(lake: Lake, scratch: Lake, manifest: RunManifest) -> None:
+def _fill(lake: Lake, scratch: Lake, manifest: RunManifest, put: Callable[[Path, Path], object]) -> None:
     """Put the arrivals that the run knew, and the versions it began with, into the scratch lake."""
     measured = {name: value for stage in manifest.stages for name, value in stage.measured.items()}
     known = {*manifest.inputs["arrivals"], *measured.get("transformed", {}).get("receipts", ())}
     arrived = [receipt for receipt in receipts(lake, manifest.dataset) if receipt.id in known]
     files = [path for receipt in arrived for path in (lake.root / receipt.path, receipt_path(lake, receipt))]
     for path in (*files, *_tables(lake, manifest)):
-        _linked(path, _inside(scratch.root, path.relative_to(lake.root).as_posix()))
+        target = _inside(scratch.root, path.relative_to(lake.root).as_posix())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        put(path, target)
     offered = [{"id": arrival["id"], "is_new": arrival["is_new"]} for arrival in measured.get("arrivals", ())]
     (scratch.zone(Zone.METADATA) / MARK).write_text(json.dumps({"run": manifest.id, "arrivals": offered}))
 
@@ -139,7 +143,6 @@ def _tables(lake: Lake, manifest: RunManifest) -> Iterator[Path]:
 
 def _linked(source: Path, target: Path) -> None:
     """Make a file appear in the scratch lake; nothing there is ever written to in place, so a link is as good as a copy."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
     except FileExistsError:

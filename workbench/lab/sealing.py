@@ -34,7 +34,7 @@ from workbench.lake import TableRef, Zone, receipts
 from workbench.lake.contents import digest, files_of
 from workbench.lake.locks import alone
 from workbench.lake.raw import receipt_path
-from workbench.model.errors import BadInput
+from workbench.model.errors import BadInput, LakeBroken
 from workbench.model.runs import Outcome
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def seal_runs(lab: Lab, dataset: Dataset, manifests: Sequence[RunManifest], *, l
     """
     metadata = lab.lake.zone(Zone.METADATA)
     made: list[Link] = []
+    _require_key(lab)
+    broken: list[str] = []
     with alone(lab.lake, f"seal {dataset.name}"):
         last = head(metadata, dataset.name)
         known = {m.id for m in manifests}
@@ -85,10 +87,17 @@ def seal_runs(lab: Lab, dataset: Dataset, manifests: Sequence[RunManifest], *, l
             sealed = last_seal_of(metadata, dataset.name, manifest.id)
             if sealed is not None and _stands(read_link(sealed).seal, folder):
                 continue
-            seal = _sealed(lab, dataset, manifest, last, late=late or manifest.id not in known)
+            try:
+                seal = _sealed(lab, dataset, manifest, last, late=late or manifest.id not in known)
+            except LakeBroken as error:  # of another lab, say: the others are sealed all the same
+                broken.append(f"run {manifest.id} is not sealed: {error}")
+                continue
             last = publish_seal(metadata, seal)
-            _sign(lab, last)
             made.append(last)
+        for path in links(metadata, dataset.name) if late else [link.path for link in made]:
+            _sign(lab, path)
+    if broken:
+        raise LakeBroken("; ".join(broken))
     return made
 
 
@@ -251,8 +260,13 @@ def _packed() -> _Packed:
     return _Packed(buffer.getvalue(), sha256(buffer.getvalue()).hexdigest(), fingerprint_of(sources))
 
 
-def _sign(lab: Lab, link: Link) -> None:
-    key = lab.settings.audit.sign_with
-    if key is not None:
-        signed = signature(link.path.read_bytes(), lab.root / key)
-        publish_once(link.path.with_name(link.path.name + SIGNATURE), f"{signed}\n".encode())
+def _require_key(lab: Lab) -> None:
+    """Refuse a key that cannot be used before anything is sealed."""
+    if lab.settings.audit.sign_with is not None:
+        signature(b"", lab.root / lab.settings.audit.sign_with)
+
+
+def _sign(lab: Lab, seal: Path) -> None:
+    key, signed = lab.settings.audit.sign_with, seal.with_name(seal.name + SIGNATURE)
+    if key is not None and not signed.is_file():
+        publish_once(signed, f"{signature(seal.read_bytes(), lab.root / key)}\n".encode())

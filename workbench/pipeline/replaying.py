@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from workbench.lab.documents import STATE
 from workbench.lab.fingerprint import environment
 from workbench.lab.replays import Stage, set_up
 from workbench.lake import Lake, Zone
+from workbench.model.errors import BadInput
 from workbench.model.runs import Outcome, RunManifest, StageRecord
 from workbench.pipeline.notebook import Execution, execute
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 KERNEL: Final = "workbench-replay"
 MOST_SHOWN: Final = 30
 PIP_SECONDS: Final = 600
+_PIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!]*")
+"""A library and its version, and nothing that pip would take for an option or an address."""
 _NOT_IN_KERNEL: Final = frozenset({"papermill"})
 _NOT_LIBRARIES: Final = frozenset({"python", "platform"})
 
@@ -116,7 +120,7 @@ def replay(
     then = lab.run(run_id).manifest
     problems = verify_run(lab.lake, run_id).problems
     with _place(keep) as scratch:
-        stage = set_up(lab, then, scratch, current_code=current_code)
+        stage = set_up(lab, then, scratch, current_code=current_code, is_kept=keep is not None)
         overlay, reasons = (None, []) if current_code else _libraries(scratch, then.environment)
         now = _executed(stage, then, lab.settings.stage_timeout_seconds, overlay, progress)
         return Replayed(
@@ -128,6 +132,8 @@ def replay(
 @contextmanager
 def _place(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
+        if keep.exists() and not (keep.is_dir() and not any(keep.iterdir())):
+            raise BadInput(f"--keep {keep}: expected an empty folder, or one that is not there")
         keep.mkdir(parents=True, exist_ok=True)
         yield keep.resolve()
         return
@@ -186,7 +192,7 @@ def _libraries(scratch: Path, wanted: dict[str, str]) -> tuple[Path | None, list
     today = environment()
     others = {name: version for name, version in wanted.items() if today.get(name) != version and name not in _NOT_IN_KERNEL}
     told = [f"{name} was {version} then, {today.get(name)} is here" for name, version in others.items() if name in _NOT_LIBRARIES]
-    needed = {n: v for n, v in others.items() if n not in _NOT_LIBRARIES and v != "absent"}
+    needed = {n: v for n, v in others.items() if n not in _NOT_LIBRARIES and v != "absent" and _PIN.fullmatch(f"{n}=={v}")}
     if not needed:
         return None, told
     overlay = scratch / "libraries"
