@@ -130,6 +130,6 @@ def test_old_notebooks_are_packed_and_still_listed_opened_and_verified(tmp_path:
     packed.write_bytes(gzip.compress(gzip.decompress(packed.read_bytes()).replace(b"Quality", b"quality"), mtime=0))
     assert [what for what, path in told(lab) if path.endswith("quality.ipynb")] == ["altered"]
     packed.write_bytes(packed.read_bytes()[:100])
-    assert [what for what, path in told(lab) if path.endswith("quality.ipynb")] == ["missing"]
+    assert [what for what, path in told(lab) if path.endswith("quality.ipynb.gz")] == ["cannot be read"]
     assert run_daily(lab, lab[NAME], DAYS[0], now=NOW).is_new is False
-    assert [what for what, path in told(lab) if path.endswith("quality.ipynb")] == ["missing"], "and is not sealed anew"
+    assert [what for what, path in told(lab) if path.endswith("quality.ipynb.gz")] == ["cannot be read"], "and is not sealed anew"
