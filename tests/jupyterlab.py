@@ -94,6 +94,9 @@ class Notebook:
         self.page.evaluate(RUN_ALL)
         self.wait_until_idle()
         self.errors += self.page.evaluate(RAISED)
+        self.errors += self.page.get_by_text(
+            "Javascript Error"
+        ).all_inner_texts()  # what the page says of an output it cannot show
 
     def wait_until_idle(self) -> None:
         """Wait until the kernel has done what it was asked, and the page has shown it."""

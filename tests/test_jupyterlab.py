@@ -50,7 +50,7 @@ def _wait_for_title(plot: Any, title: str) -> None:
     plot.locator(".gtitle", has_text=title).wait_for(timeout=15_000)
 
 
-@pytest.mark.parametrize("name", ["profile", "score", "sources"])
+@pytest.mark.parametrize("name", ["profile", "score", "sources", "trends"])
 def test_every_figure_has_its_text(jupyterlab: JupyterLab, name: str) -> None:
     with jupyterlab.open(f"notebooks/explore/{name}.ipynb") as notebook:
         notebook.run_all()

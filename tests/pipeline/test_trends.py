@@ -41,7 +41,8 @@ def test_trends_are_drawn_with_what_happened(lab: Lab) -> None:
     assert HOSTILE not in str(score.to_json())
     assert "bad tick" in [trace.name for trace in trends.figure("findings").data]
     assert "0.075" in trends.figure("close.missing_rate").layout.meta["alt"]
-    assert trends._repr_html_().count("<a ") == 70
+    shown = trends._repr_html_()
+    assert (shown.count("<g><title>"), shown.count("<a ")) == (70, 0)  # JupyterLab stumbles over links within a drawing
     assert "70 sessions" in repr(trends)
     with pytest.raises(BadInput, match="did you mean 'close"):
         trends.figure("close.missing_rat")

@@ -76,7 +76,7 @@ class Trends:
         if days.is_empty():
             return titled(self.facts.title, note="no run has ended yet")
         years = (days.dt.year() == year for year in days.dt.year().unique().sort(descending=True))
-        drawn = (span_calendar(self.facts.sessions, *_span(days.filter(year)), lambda day: f"#{day}") for year in years)
+        drawn = (span_calendar(self.facts.sessions, *_span(days.filter(year))) for year in years)
         return titled(self.facts.title, f"<style>{_style()}</style>", *drawn, note=f"{len(days):,} sessions, coloured by score")
 
     def __repr__(self) -> str:

@@ -43,7 +43,7 @@ def year_calendar(sessions: pl.DataFrame, year: int, link: Callable[[date], str]
     return span_calendar(sessions, date(year, 1, 1), date(year, 12, 31), link)
 
 
-def span_calendar(sessions: pl.DataFrame, first: date, last: date, link: Callable[[date], str]) -> str:
+def span_calendar(sessions: pl.DataFrame, first: date, last: date, link: Callable[[date], str] | None = None) -> str:
     """Draw the sessions of a stretch of days.
 
     Parameters
@@ -52,8 +52,8 @@ def span_calendar(sessions: pl.DataFrame, first: date, last: date, link: Callabl
         ``session, outcome, score, findings``, one row a session.
     first, last : date
         Both included.
-    link : callable
-        A session's address.
+    link : callable, optional
+        A session's address; none in a notebook, as JupyterLab cannot show links within a drawing.
     """
     some = sessions.filter(sessions["session"].is_between(first, last))
     rows = some.select("session", "outcome", "score", "findings").rows()
@@ -87,11 +87,12 @@ def _months(first: date, last: date, monday: date) -> Iterator[str]:
         day = (day + timedelta(days=32)).replace(day=1)
 
 
-def _cell(row: tuple[date, str, float | None, int | None], monday: date, link: Callable[[date], str]) -> str:
+def _cell(row: tuple[date, str, float | None, int | None], monday: date, link: Callable[[date], str] | None) -> str:
     session, outcome, score, findings = row
     x, y = _place(session, monday)
     kind = level(score, outcome)
     said = "failed" if kind == "sx" else f"{score_text(score or 0.0)}, {findings or 0} findings"
     cross = f'<path class="cross" d="M{x + 4} {y + 4}l5 5m0 -5l-5 5"/>' if kind == "sx" else ""
     square = f'<rect class="{kind}" x="{x}" y="{y}" width="{CELL}" height="{CELL}" rx="2.5"/>'
-    return f'<a href="{escape(link(session))}"><title>{session}: {said}</title>{square}{cross}</a>'
+    inner = f"<title>{session}: {said}</title>{square}{cross}"
+    return f"<g>{inner}</g>" if link is None else f'<a href="{escape(link(session))}">{inner}</a>'
