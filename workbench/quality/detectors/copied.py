@@ -20,11 +20,15 @@ from workbench.quality.detectors.suspicion import Suspicion, competing, runs_of
 from workbench.quality.detectors.track import day_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from workbench.quality.detectors.track import Track
 
 LEAST_BARS: Final = 3
 LEAST_PRICES: Final = 8
 """Rows of prices without volumes: a penny stock's do meet the same few ticks again."""
+FARTHEST: Final = 260
+"""Rows back to those that stand again, at most: what a feed replays is what it sent within the last year."""
 LEAST_DISTINCT: Final = 0.8
 """The share of different prices within a stretch: what stands still repeats itself anyway."""
 
@@ -40,28 +44,28 @@ def copied_rows(track: Track) -> list[Suspicion]:
     if track.is_intraday:
         return []
     volume = track.values.get("volume")
-    traded = volume is not None and bool((volume > 0).any())
-    fields = (*track.prices, *(("volume",) if traded else ()))
-    least = LEAST_BARS if traded and len(track.prices) > 1 else LEAST_PRICES
+    fields = track.prices if volume is None else (*track.prices, "volume")
     lag = _lags(track, fields)
     found = []
     for first, last in runs_of(np.flatnonzero(lag > 1).tolist()):
         for start, stop in _of_one_lag(lag[first : last + 1]):
             rows = slice(first + start, first + stop)
+            is_traded = volume is not None and len(track.prices) > 1 and bool((volume[rows] > 0).all())
             is_varied = len(np.unique(track.main[rows])) >= LEAST_DISTINCT * (stop - start)
-            if stop - start >= least and is_varied:
+            if stop - start >= (LEAST_BARS if is_traded else LEAST_PRICES) and is_varied:
                 found.append(_suspicion(track, rows.start, rows.stop - 1, int(lag[rows.start]), fields))
     return found
 
 
-def _lags(track: Track, fields: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return how many rows before each row the last one equal to it stands; 0 where none does."""
+def _lags(track: Track, fields: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return how many rows before each row the last one equal to it stands; 0 where none does, or only far away."""
     rows = pl.DataFrame({name: track.values[name] for name in fields}).with_row_index("at")
     before = rows.select(pl.col("at").cast(pl.Int64) - pl.col("at").cast(pl.Int64).shift().over(fields))
-    return before.to_series().fill_null(0).to_numpy()
+    lag: NDArray[np.int64] = before.to_series().fill_null(0).to_numpy()
+    return np.where(lag > FARTHEST, 0, lag)
 
 
-def _of_one_lag(lags: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[tuple[int, int]]:
+def _of_one_lag(lags: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Cut a run into stretches of one lag each."""
     bounds = [0, *(np.flatnonzero(np.diff(lags)) + 1).tolist(), len(lags)]
     return list(pairwise(bounds))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from workbench.quality.detectors.habits import excursion
+from workbench.quality.detectors.habits import excursion, share_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +35,7 @@ STOOD: Final = 0.9
 """The share of symbols that have the price of the row before from which on a whole day is a copy: hardly a fifth ever do."""
 FIELDS: Final = ("excursion", "above", "below", "move")
 HARDLY_MOVES: Final = 0.2
-"""A symbol whose price stays on so many days bears no witness on one of them."""
+"""A symbol whose price stays on so many of the days around one bears no witness on it."""
 VOTES: Final = {"at": pl.Int64, **dict.fromkeys((*FIELDS, "still"), pl.Float32)}
 
 
@@ -109,12 +109,10 @@ def votes_of(track: Track) -> pl.DataFrame:
 
 
 def _still(track: Track) -> Floats:
-    """Return 1 where a row says what the row before did, 0 where it does not; NaN throughout for a symbol that hardly moves."""
-    still = track.moves == 0
-    if still.mean() > HARDLY_MOVES:
-        return np.full(len(track), np.nan)
+    """Return 1 where a row says what the row before did, 0 where it does not; NaN where the symbol hardly moves anyway."""
+    stays = track.moves == 0
+    hardly_moves = share_around(stays) > HARDLY_MOVES
     volume = track.values.get("volume")
     if volume is not None:  # a price that was traded at again is no copy
-        still &= ~(volume > 0) | (volume == np.concatenate([[np.nan], volume[:-1]]))
-    found: Floats = still.astype(np.float64)
-    return found
+        stays &= ~(volume > 0) | (volume == np.concatenate([[np.nan], volume[:-1]]))
+    return np.where(hardly_moves, np.nan, stays.astype(np.float64))

@@ -107,6 +107,21 @@ def usual_level(values: Floats, window: int = 2 * WINDOW // 3 + 1) -> Floats:
     return there.rolling_median(window_size=window, center=True, min_samples=LEAST_MOVES).to_numpy()  # null becomes NaN
 
 
+def smallest_around(sizes: Floats, least: Floats) -> Floats:
+    """Return the smallest of the sizes within ``WINDOW`` rows of each row that are greater than ``least``; zero where none is."""
+    there = pl.Series(np.where(sizes > least, sizes, np.nan), nan_to_null=True)
+    return there.rolling_min(window_size=2 * WINDOW + 1, center=True, min_samples=1).fill_null(0.0).to_numpy()
+
+
+def share_around(flags: NDArray[np.bool_]) -> Floats:
+    """Return the share of the rows within ``WINDOW`` rows of each row that are flagged."""
+    before = np.concatenate([[0], np.cumsum(flags)])
+    rows = np.arange(len(flags))
+    low, high = np.maximum(rows - WINDOW, 0), np.minimum(rows + WINDOW + 1, len(flags))
+    share: Floats = (before[high] - before[low]) / (high - low)
+    return share
+
+
 def sides(values: Floats) -> tuple[Floats, Floats]:
     """Return the median of the ``NEIGHBOURS`` rows before, and of those behind each row; NaN where there is none."""
     return _median_before(values), _median_before(values[::-1])[::-1]

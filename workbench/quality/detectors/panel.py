@@ -104,15 +104,15 @@ def _swept_along(track: Track, crowd: Crowd) -> Iterator[Suspicion]:
 
 CAUSES: Final = {
     "stale": ("precision", "partial_bar"),
-    "precision": ("bad_tick", "unit_switch"),
+    "precision": ("bad_tick", "unit_switch", "partial_split"),
     "volume_unit": ("partial_split", "unadjusted_split", "double_split", "ticker_reuse"),
     "partial_split": ("stale",),
     "unadjusted_split": ("ticker_reuse",),
     "double_split": ("ticker_reuse",),
     "bad_tick": ("wide_spread",),
 }
-"""Kind -> kinds that cause it where they cover it, or begin where it ends: rounded prices stand still, a split's volume is
-off by its ratio, copied rows lie on the level of their time, another company's price on its own."""
+"""Kind -> kinds that cause it where they cover it, or begin where it ends: rounded prices stand still, prices on another scale
+lie on another grid, a split's volume is off by its ratio, copied rows lie on the level of their time, another company's price on its own."""
 
 
 def _by_cause(said: Sequence[Suspicion]) -> list[Suspicion]:

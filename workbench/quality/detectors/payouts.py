@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from workbench.quality.detectors.habits import share_around
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -24,6 +26,8 @@ AGREES: Final = 0.08
 EXACT: Final = (4, 6.0, 0.02)
 """Where at least so many dividends show what they should, one is wrong that is so many times further off than they usually
 are, and by this share at least."""
+ROUNDED: Final = 0.99
+"""The share of prices that lie on a grid, at least, where they are rounded to it."""
 BESIDE: Final = 60
 """Rows on either side whose median factor says whether a step lasts."""
 
@@ -95,14 +99,15 @@ def _shown(track: Track, factor: Floats, doubtful: NDArray[np.bool_]) -> tuple[F
     return shown, noise
 
 
-def _grid(price: Floats) -> float:
-    """Return the step that prices are rounded to, where they are to few decimals; zero where they are not."""
-    known = price[np.isfinite(price)]
-    for decimals in (2, 3, 4):
-        scaled = known * 10**decimals
-        if len(known) and (np.abs(scaled - np.round(scaled)) < 1e-6 * np.maximum(np.abs(scaled), 1)).mean() > 0.99:
-            return float(10.0**-decimals)
-    return 0.0
+def _grid(price: Floats) -> Floats:
+    """Return the step that the prices around each row are rounded to, where they are to few decimals; zero where they are not."""
+    known = np.isfinite(price)
+    step = np.zeros(len(price))
+    for decimals in (4, 3, 2):
+        scaled = price * 10**decimals
+        on = known & (np.abs(scaled - np.round(scaled)) < 1e-6 * np.maximum(np.abs(scaled), 1))
+        step[share_around(on) > ROUNDED * share_around(known)] = 10.0**-decimals
+    return step
 
 
 def support_of(track: Track, level: Floats, at: int, yielded: float) -> float:

@@ -3,7 +3,7 @@
 Notes
 -----
 The rule has no published source. A coarse grid is told by chance: where a share ``p`` of a symbol's rows lies on it,
-a run of ``k`` rows that all do is worth telling if ``n * p**k`` is small. Prices adjusted for dividends lie on no grid.
+a run of ``k`` rows that all do is worth telling if ``n * p**k`` is small, ``n`` being where it might begin. Prices adjusted for dividends lie on no grid.
 """
 
 from __future__ import annotations
@@ -30,10 +30,13 @@ AROUND: Final = 125
 """Rows on either side that say how often the symbol lies on a grid at that time: ticks and prices do change."""
 MATERIAL: Final = 0.06
 """A grid matters from this share of the symbol's usual moves on."""
-USUAL: Final = 0.6
-"""A symbol has a grid if this share of its rows lies on it,"""
-STRAYS: Final = 0.002
-"""and hardly any others but those of whole stretches lie off it."""
+PLACES: Final = 2_500
+"""Where such a run may begin: in ten years of sessions."""
+USUAL: Final = 0.75
+LEAST_CHANGES: Final = 20
+"""A symbol has a grid if this share of the prices around lies on it, of so many that are not those of the row before,"""
+STRAYS: Final = 0.01
+"""and hardly any others of them but those of whole stretches lie off it."""
 MOST_STEPS: Final = 1e6
 """Prices of more steps of a grid than this cannot be told to lie on it."""
 FRACTIONS: Final = 1 / 64
@@ -64,23 +67,48 @@ def lost_decimals(track: Track) -> list[Suspicion]:
                         1.5,
                     )
                 )
-    return [*found, *_off_grid(track, on)]
+    return [*found, *_off_grid(track, on, moved)]
 
 
-def _off_grid(track: Track, on: dict[float, Flags]) -> list[Suspicion]:
-    """Find rows with more decimals than the symbol's prices have."""
-    usual = next((grid for grid in GRIDS if on[grid].mean() >= USUAL), None)
-    if usual is None or len(track.prices) < 2:
+def _off_grid(track: Track, on: dict[float, Flags], moved: Flags) -> list[Suspicion]:
+    """Find rows with more decimals than the prices around them have."""
+    if len(track.prices) < 2:
         return []
+    usual = _usual_grid(on, moved)
     prices = [track.values[name] for name in track.prices]
-    strange = [~_multiples(p, usual) & ~_multiples(p, FRACTIONS) & (p < usual * MOST_STEPS) for p in prices]
-    off = np.sum(strange, axis=0) >= 2
+    off = np.sum([~_multiples(p, usual) & ~_multiples(p, FRACTIONS) & (p < usual * MOST_STEPS) for p in prices], axis=0) >= 2
     runs = runs_of(np.flatnonzero(off).tolist())
-    strays = sum(last - first + 1 for first, last in runs if last - first + 1 < LEAST_ROWS)
-    if strays > STRAYS * len(track):
-        return []
-    text = f"prices off the grid of {usual:g} that all others lie on"
-    return [_suspicion(track, a, b, text, -0.2 if b - a + 1 < LEAST_ROWS else 1.5) for a, b in runs]
+    lone = np.zeros(len(track), dtype=bool)
+    for first, last in runs:
+        lone[first : last + 1] = moved[first : last + 1].sum() < LEAST_ROWS
+    found = []
+    for first, last in runs:
+        low, high = _around(first, last, len(track))
+        if lone[low:first].sum() + lone[last + 1 : high].sum() <= STRAYS * (high - low):
+            text = f"prices off the grid of {usual[first]:g} that all others lie on"
+            found.append(_suspicion(track, first, last, text, -0.2 if lone[first] else 1.5))
+    return found
+
+
+def _usual_grid(on: dict[float, Flags], moved: Flags) -> NDArray[np.float64]:
+    """Return the coarsest grid that most of the prices around each row lie on; NaN where none is, or hardly any moved."""
+    rows = np.arange(len(moved))
+    low, high = np.maximum(rows - AROUND, 0), np.minimum(rows + AROUND + 1, len(moved))
+
+    def counted(flags: Flags) -> NDArray[np.int64]:
+        before = np.concatenate([[0], np.cumsum(flags)])
+        return before[high] - before[low]
+
+    changes = counted(moved)
+    usual = np.full(len(moved), np.nan)
+    for grid in reversed(GRIDS):
+        usual[(counted(on[grid] & moved) >= USUAL * changes) & (changes >= LEAST_CHANGES)] = grid
+    return usual
+
+
+def _around(first: int, last: int, count: int) -> tuple[int, int]:
+    """Return where the rows around a run begin, and end (not included)."""
+    return max(first - AROUND, 0), min(last + 1 + AROUND, count)
 
 
 def _on_grid(track: Track, grid: float) -> Flags:
@@ -89,7 +117,7 @@ def _on_grid(track: Track, grid: float) -> Flags:
     return found
 
 
-def _multiples(price: NDArray[np.float64], grid: float) -> Flags:
+def _multiples(price: NDArray[np.float64], grid: NDArray[np.float64] | float) -> Flags:
     """Return which prices are multiples of a grid, as exactly as a 32-bit float can say."""
     scaled = price / grid
     near = np.abs(scaled - np.round(scaled)) <= np.maximum(np.abs(scaled) * 2e-7, 1e-9)
@@ -106,10 +134,10 @@ def _coarse_runs(on: Flags, moved: Flags) -> list[tuple[int, int]]:
         length = int(moved[first : last + 1].sum())
         if length < LEAST_ROWS:
             continue
-        low, high = max(first - AROUND, 0), min(last + 1 + AROUND, len(on))
+        low, high = _around(first, last, len(on))
         others = high - low - (last + 1 - first)
         share = (int(before[high] - before[low]) - (last + 1 - first) + 1) / (others + 1)
-        if others >= AROUND and share <= COARSE and math.log(len(on)) + length * math.log(share) < math.log(CHANCE):
+        if others >= AROUND and share <= COARSE and math.log(PLACES) + length * math.log(share) < math.log(CHANCE):
             found.append((first, last))
     return found
 

@@ -35,8 +35,8 @@ LEAST_CLOSES: Final = 4
 MOST_USUAL: Final = 0.4
 """A symbol that repeats its price more often than this hardly trades: its standing prices say nothing."""
 LEAST_BASE: Final = 30
-MOST_SILENT: Final = 0.002
-"""A symbol that has no volume more often than this otherwise does not always trade."""
+MOST_SILENT: Final = 0.01
+"""A symbol that has no volume in more of the rows around than this does not always trade."""
 
 
 def stale_prices(track: Track) -> list[Suspicion]:
@@ -67,15 +67,18 @@ def _filled(track: Track) -> list[Suspicion]:
     if volume is None:
         return []
     flat = (volume == 0) & (track.values["high"] == track.values["low"]) & (track.moves == 0)
-    runs = runs_of(np.flatnonzero(flat).tolist())
-    silent = int((volume == 0).sum())
+    silent = np.concatenate([[0], np.cumsum(volume == 0)])
     told = "no range, no volume, and the price of the row before, in a symbol that always trades"
 
     def claims(rows: int) -> tuple[Hypothesis, ...]:
         return competing(("stale", 2.0 if rows > 1 else -0.3, told), ("no_trade", 0.0, "a day without a trade may be filled in"))
 
-    always = [(a, b) for a, b in runs if silent - (b - a + 1) <= MOST_SILENT * len(track)]
-    return [Suspicion(a, b, track.prices, claims(b - a + 1), Severity.MEDIUM, a) for a, b in always]
+    found = []
+    for first, last in runs_of(np.flatnonzero(flat).tolist()):
+        low, high = max(first - AROUND, 0), min(last + 1 + AROUND, len(track))
+        if int(silent[high] - silent[low]) - (last - first + 1) <= MOST_SILENT * (high - low):
+            found.append(Suspicion(first, last, track.prices, claims(last - first + 1), Severity.MEDIUM, first))
+    return found
 
 
 def _runs(track: Track, same: NDArray[np.bool_], fields: tuple[str, ...], least: int) -> list[Suspicion]:

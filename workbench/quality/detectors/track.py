@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
 from workbench.model.names import EVENT_AT, REASON, SESSION, SYMBOL, fields_of
-from workbench.quality.detectors.habits import local_scale, sides, usual_level
+from workbench.quality.detectors.habits import local_scale, sides, smallest_around, usual_level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from workbench.quality.terms import Terms
 
     Floats = NDArray[np.float64]
+
+ROUNDING: Final = 1e-9
+"""Relative differences between prices that are no change of them."""
 
 
 @dataclass(frozen=True)
@@ -104,16 +107,16 @@ def day_of(track: Track, row: int) -> str:
 
 
 def _least_step(price: Floats) -> Floats:
-    """Return the size of the smallest price change there is, relative to each price: nobody moves by less than a tick.
+    """Return the size of the smallest price change around each row, relative to its price: nobody moves by less than a tick.
 
     Notes
     -----
-    A lone price near zero is no price to be relative to: what lies on both sides of it is.
+    Ticks change, as prices and exchanges' rules do: those within ``WINDOW`` rows on either side count. A lone price near
+    zero is no price to be relative to: what lies on both sides of it is.
     """
-    steps = np.abs(np.diff(price))
-    steps = steps[steps > 0]
     before, after = sides(price)
-    return (float(np.percentile(steps, 1)) if len(steps) else 0.0) / np.fmax(price, np.fmin(before, after))
+    level = np.fmax(price, np.fmin(before, after))
+    return smallest_around(np.abs(np.diff(price, prepend=np.nan)), ROUNDING * level) / level
 
 
 def tracks(frame: pl.DataFrame, terms: Terms, adjustment: str = "unknown") -> Iterator[Track]:
