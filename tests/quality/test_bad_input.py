@@ -75,7 +75,7 @@ def test_events_that_contradict_the_prices_are_no_splits(year: pl.DataFrame) -> 
 def test_a_detector_that_fails_is_an_error_of_its_checks(year: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     from workbench.quality.detectors import panel
 
-    def broken(track: object) -> list[object]:
+    def broken(track: object, crowd: object) -> list[object]:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(panel, "LOCAL", (broken,))

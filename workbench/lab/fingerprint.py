@@ -34,6 +34,14 @@ def code_fingerprint() -> str:
     return fingerprint_of({name: content for name, content in package_files().items() if name.endswith(".py")})
 
 
+@cache
+def judging_fingerprint() -> str:
+    """Return a hash of the rooms that judge rows, and of the libraries that compute: the version of all detectors."""
+    rooms = ("model/", "calendars/", "transform/", "quality/")
+    sources = {name: content for name, content in package_files().items() if name.endswith(".py") and name.startswith(rooms)}
+    return "/".join((fingerprint_of(sources), version("polars"), version("numpy")))
+
+
 def fingerprint_of(sources: Mapping[str, bytes]) -> str:
     """Return a hash of source files, by name and content."""
     digest = sha256()

@@ -10,21 +10,23 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from workbench.model.findings import Explained, Finding, Hypothesis, Incident, Severity
+from workbench.quality.by_leaf import LeafFound
+from workbench.quality.detectors.crowd import MEDIANS
 from workbench.quality.findings import Found
 from workbench.quality.ledger import FAULTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workbench.model.findings import Moment
 
 
 def to_text(found: Found) -> str:
-    """Write what was found as JSON."""
+    """Write what was found in a version as JSON."""
     return json.dumps(
         {
-            "findings": [_written(asdict(finding)) for finding in found.findings],
+            **_lists(found.findings, found.explained, found.faults),
             "incidents": [_written(asdict(incident)) for incident in found.incidents],
-            "explained": [_written(asdict(odd)) for odd in found.explained],
-            "faults": [_written(row) for row in found.faults.to_dicts()],
             "undescribed": found.undescribed,
         }
     )
@@ -39,13 +41,48 @@ def from_text(text: str) -> Found:
         It is not what :func:`to_text` writes.
     """
     held = json.loads(text)
-    rows = [{**row, "session": date.fromisoformat(row["session"])} for row in held["faults"]]
+    findings, explained, faults = _read(held)
     return Found(
-        findings=tuple(_finding(item) for item in held["findings"]),
+        findings=findings,
         incidents=tuple(Incident(**{**_spanned(item), "symbols": tuple(item["symbols"])}) for item in held["incidents"]),
-        explained=tuple(Explained(**_spanned(item)) for item in held["explained"]),
-        faults=pl.DataFrame(rows, schema=FAULTS),
+        explained=explained,
+        faults=faults,
         undescribed=held["undescribed"],
+    )
+
+
+def leaf_to_text(found: LeafFound) -> str:
+    """Write what was found in a leaf as JSON."""
+    more = {"open_symbols": found.open_symbols, "crowd": found.crowd.to_dict(as_series=False)}
+    return json.dumps({**_lists(found.findings, found.explained, found.faults), **more})
+
+
+def leaf_from_text(text: str) -> LeafFound:
+    """Read it back.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        It is not what :func:`leaf_to_text` writes.
+    """
+    held = json.loads(text)
+    return LeafFound(*_read(held), tuple(held["open_symbols"]), pl.DataFrame(held["crowd"], schema=MEDIANS))
+
+
+def _lists(findings: Sequence[Finding], explained: Sequence[Explained], faults: pl.DataFrame) -> dict[str, Any]:
+    return {
+        "findings": [_written(asdict(finding)) for finding in findings],
+        "explained": [_written(asdict(odd)) for odd in explained],
+        "faults": [_written(row) for row in faults.to_dicts()],
+    }
+
+
+def _read(held: dict[str, Any]) -> tuple[tuple[Finding, ...], tuple[Explained, ...], pl.DataFrame]:
+    rows = [{**row, "session": date.fromisoformat(row["session"])} for row in held["faults"]]
+    return (
+        tuple(_finding(item) for item in held["findings"]),
+        tuple(Explained(**_spanned(item)) for item in held["explained"]),
+        pl.DataFrame(rows, schema=FAULTS),
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from workbench.model.findings import Explained, Finding, Incident
     from workbench.model.score import Score
+    from workbench.quality.by_leaf import LeafMemory
     from workbench.quality.findings import Found
     from workbench.quality.ledger import Evidence
 
@@ -34,6 +35,11 @@ _log = logging.getLogger("workbench")
 
 class Memory(Protocol):
     """Where what was found is kept: in a lake, for a dataset; nowhere, for a file."""
+
+    @property
+    def leaves(self) -> LeafMemory | None:
+        """Where what was found in single leaves is kept; None where they are not told apart."""
+        ...
 
     def found(self, find: Callable[[], Found]) -> Found:
         """Return what was found before, or find it."""
@@ -81,7 +87,7 @@ def judge(evidence: Evidence, look: Look, memory: Memory | None = None) -> Judge
         Knows what was found in the same rows before.
     """
     ledger = Ledger(evidence)
-    found = find(ledger, look) if memory is None else memory.found(lambda: find(ledger, look))
+    found = find(ledger, look) if memory is None else memory.found(lambda: find(ledger, look, memory.leaves))
     if found.undescribed:
         _log.warning("%d sessions of symbols with failures are counted, but not described one by one", found.undescribed)
     ledger.faults, ledger.failure = found.faults, found.failure

@@ -15,15 +15,14 @@ from workbench.model.findings import Explained, Finding
 from workbench.model.names import EVENT_AT, SESSION, SYMBOL, Kind
 from workbench.quality.accuracy import ALL_EVENTS, BOUNDS, CHECK_OF, EVENTS, UNJUDGED, has_relative_scale
 from workbench.quality.detectors.crowd import crowd_of, votes_of
-from workbench.quality.detectors.habits import WINDOW
-from workbench.quality.detectors.panel import examine
+from workbench.quality.detectors.panel import NEAR, examine
 from workbench.quality.detectors.suspicion import REPORTED, WORTH_TELLING
 from workbench.quality.detectors.track import tracks
 from workbench.quality.ledger import FAULTS
 from workbench.quality.measure import STRAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from workbench.quality.detectors.track import Track
     from workbench.quality.ledger import Ledger
 
-MARGIN: Final = 2 * WINDOW + 10
-"""Rows before and behind a screened one that its verdict may depend on."""
 COUNTED: Final = 0.5
 """Findings at least this probable count against the score."""
 Fault = tuple[str, str, str, int, int]
@@ -61,6 +58,16 @@ class Examined:
     """Why detectors could not be heard to the end; empty where they were."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was found in one track, as values that need its rows no more."""
+
+    heard: Heard
+    findings: tuple[Finding, ...]
+    explained: tuple[Explained, ...]
+    faults: tuple[Fault, ...]
+
+
 def examined(ledger: Ledger, rows: pl.DataFrame, crowd: Crowd | None = None) -> Examined:
     """Ask all detectors about rows.
 
@@ -68,33 +75,48 @@ def examined(ledger: Ledger, rows: pl.DataFrame, crowd: Crowd | None = None) -> 
     ----------
     ledger : Ledger
     rows : DataFrame
-        Standard rows of whole symbols, or of some sessions with their neighbours, sorted by symbol, then time, with
-        ``stretch``.
+        Standard rows of whole symbols, or of some sessions with their neighbours, sorted by symbol, then time; within a day
+        with ``stretch``.
     crowd : Crowd, optional
         What all symbols did, where these are some of them.
     """
-    findings: list[Finding] = []
-    explained: list[Explained] = []
-    faults: list[Fault] = []
-    failure = ""
+    told, failure = told_of(ledger, tracks_in(ledger, rows), crowd)
+    findings = tuple(finding for one in told for finding in one.findings)
+    explained = tuple(odd for one in told for odd in one.explained)
+    return Examined(findings, explained, faults_of(fault for one in told for fault in one.faults), failure)
+
+
+def told_of(ledger: Ledger, some: Sequence[Track], crowd: Crowd | None = None, *, whole: bool = True) -> tuple[list[Told], str]:
+    """Ask detectors about tracks; parameters as for :func:`workbench.quality.detectors.panel.examine`.
+
+    Returns
+    -------
+    list of Told
+    str
+        Why detectors could not be heard to the end; empty where they were.
+    """
+    told: list[Told] = []
     try:
-        made_up = _made_up(ledger)
-        for heard in (_but_made_up(h, made_up) for h in examine(_tracks(ledger, rows), crowd)):
-            findings += _findings(heard)
-            explained += _explanations(heard)
-            faults += _faults(heard)
+        made_up = made_up_days(ledger)
+        for heard in examine(some, crowd, whole=whole):
+            kept = _but_made_up(heard, made_up)
+            told.append(Told(kept, tuple(_findings(kept)), tuple(_explanations(kept)), tuple(_faults(kept))))
     except Exception as error:  # noqa: BLE001 (what a detector could not judge is an ERROR of its checks, not the end of all)
-        failure = f"{type(error).__name__}: {error}".splitlines()[0]
-    counted = pl.DataFrame(faults, schema=_FAULT, orient="row").with_columns(pl.col(SESSION).cast(pl.Date)).select(*FAULTS)
-    return Examined(tuple(findings), tuple(explained), counted, failure)
+        return told, f"{type(error).__name__}: {error}".splitlines()[0]
+    return told, ""
+
+
+def faults_of(faults: Iterable[Fault]) -> pl.DataFrame:
+    """Return faults as ``FAULTS``."""
+    return pl.DataFrame(list(faults), schema=_FAULT, orient="row").with_columns(pl.col(SESSION).cast(pl.Date)).select(*FAULTS)
 
 
 def crowd_over(ledger: Ledger, parts: Iterable[pl.DataFrame]) -> Crowd:
     """Return what all symbols did, whose rows come in parts of whole symbols, sorted by symbol, then time."""
-    return crowd_of(votes_of(track) for rows in parts for track in _tracks(ledger, rows))
+    return crowd_of(votes_of(track) for rows in parts for track in tracks_in(ledger, rows))
 
 
-def _made_up(ledger: Ledger) -> dict[str, set[int]]:
+def made_up_days(ledger: Ledger) -> dict[str, set[int]]:
     """Return symbol -> days (since 1970) with rows that are no session."""
     days: dict[str, set[int]] = defaultdict(set)
     for symbol, session in ledger.cells([STRAY]).drop_nulls([SYMBOL, SESSION]).select(SYMBOL, SESSION).iter_rows():
@@ -111,7 +133,7 @@ def _but_made_up(heard: Heard, made_up: dict[str, set[int]]) -> Heard:
     return replace(heard, suspicions=tuple(kept))
 
 
-def _tracks(ledger: Ledger, rows: pl.DataFrame) -> list[Track]:
+def tracks_in(ledger: Ledger, rows: pl.DataFrame) -> list[Track]:
     """Return what detectors look at: nothing where prices go through zero and have no relative scale."""
     if not has_relative_scale(ledger):
         return []
@@ -127,7 +149,7 @@ def _near_screened(ledger: Ledger, rows: pl.DataFrame) -> pl.DataFrame:
     )
     keep = rows[SYMBOL].is_in(ledger.stepping.implode()).fill_null(value=False).to_numpy().copy()
     for place in lone["place"].to_list():
-        keep[max(place - MARGIN, 0) : place + MARGIN + 1] = True
+        keep[max(place - NEAR, 0) : place + NEAR + 1] = True
     if ledger.terms.kind in (Kind.QUOTES, Kind.TICKS):
         keep[:] = True
     kept = rows.filter(pl.Series(keep))

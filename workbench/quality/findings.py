@@ -15,6 +15,7 @@ import polars as pl
 from workbench.model.findings import Explained, Finding, Hypothesis, Incident, Moment, Severity
 from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.absences import REOPENED, missing_bars, missing_sessions, reopenings
+from workbench.quality.by_leaf import found_by_leaf
 from workbench.quality.examination import crowd_over, examined
 from workbench.quality.flags import REPORTED, cells_of, fields_of
 from workbench.quality.ledger import FAULTS
@@ -31,6 +32,8 @@ from workbench.quality.witness import heard_again
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from workbench.quality.by_leaf import LeafMemory
+    from workbench.quality.examination import Examined
     from workbench.quality.ledger import Ledger
 
 LEAST_SYMBOLS: Final = 3
@@ -63,29 +66,42 @@ class Found:
     failure: str = ""
 
 
-def find(ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame]) -> Found:
+def find(ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame], memory: LeafMemory | None = None) -> Found:
     """Look at rows again, and return findings, the incidents that gather them, and what only looked odd.
 
     Parameters
     ----------
     ledger : Ledger
     look : callable
-        ``symbol``, or ``symbol, session``, to all rows that arrived of them, in any order; more do no harm.
+        ``symbol``, or ``symbol, session``, or ``leaf``, to all rows that arrived of them, in any order; more do no harm.
+    memory : LeafMemory, optional
+        Knows what was found in the leaves of daily data before; without it, whole symbols are looked at.
     """
-    batches, undescribed = worth_looking_at(ledger)
+    local = None if memory is None else found_by_leaf(ledger, look, memory)
+    batches, undescribed = worth_looking_at(ledger, None if local is None else local.open_symbols)
     found: list[Finding] = []
     explained: list[Explained] = []
     told: list[Finding | Explained] = []
     reopened = [pl.DataFrame(schema=REOPENED)]
     faults, failure = [pl.DataFrame(schema=FAULTS)], ""
+    if local is not None:
+        found += local.findings
+        explained += local.explained
+        faults.append(local.faults)
+        failure = local.failure
 
     def placed(cells: pl.DataFrame) -> pl.DataFrame:
         return in_stretches(in_order(look(cells), ledger.terms), ledger)
 
-    crowd = crowd_over(ledger, map(placed, batches)) if len(batches) > 1 else None
+    def heard_by(rows: pl.DataFrame) -> Examined:
+        if local is None:
+            return examined(ledger, rows, crowd)
+        return examined(ledger, rows.filter(pl.col(SYMBOL).is_in(list(local.open_symbols))), local.crowd)
+
+    crowd = crowd_over(ledger, map(placed, batches)) if local is None and len(batches) > 1 else None
     for cells in batches:
         rows = placed(cells)
-        heard = examined(ledger, rows, crowd)
+        heard = heard_by(rows)
         told += missing_bars(ledger, rows)
         reopened.append(reopenings(rows, ledger))
         found += [*_row_findings(ledger, rows), *stray_sessions(ledger, rows), *heard.findings]

@@ -1,6 +1,7 @@
 """What every detector must hold, whatever it looks for."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,22 +9,23 @@ import pytest
 
 from tests.quality.detectors.conftest import track_of, walk
 from workbench.quality.detectors.bad_tick import bad_ticks
-from workbench.quality.detectors.dividends import dividends
-from workbench.quality.detectors.panel import LOCAL, examine
+from workbench.quality.detectors.crowd import crowd_of
+from workbench.quality.detectors.dividends import dividends, open_payouts
+from workbench.quality.detectors.panel import ALONG, HISTORICAL, LOCAL, MARGIN, SHOWN_BY, Local, examine
 from workbench.quality.detectors.scale_changes import scale_changes
 from workbench.quality.detectors.suspicion import Suspicion
 from workbench.quality.detectors.track import Track
 
 Detector = Callable[[Track], Sequence[Suspicion]]
-DETECTORS: list[Detector] = [
-    *LOCAL,
-    bad_ticks,
-    lambda track: scale_changes(track).suspicions,
-    lambda track: dividends(track, np.ones(len(track)), np.zeros(len(track), dtype=bool)).suspicions,
-]
-NAMES = [*(detector.__name__ for detector in LOCAL), "bad_ticks", "scale_changes", "dividends"]
+NOBODY = crowd_of([])
+OF_A_PAST: dict[str, Detector] = {
+    **{detector.__name__: detector for detector in HISTORICAL},
+    "scale_changes": lambda track: scale_changes(track).suspicions,
+    "dividends": lambda track: dividends(track, np.ones(len(track)), np.zeros(len(track), dtype=bool)).suspicions,
+}
+DETECTORS: dict[str, Detector] = {**{local.name: partial(local, crowd=NOBODY) for local in LOCAL}, **OF_A_PAST}
 
-every_detector = pytest.mark.parametrize("detector", DETECTORS, ids=NAMES)
+every_detector = pytest.mark.parametrize("detector", DETECTORS.values(), ids=DETECTORS)
 
 
 def full(values: dict[str, Any]) -> dict[str, Any]:
@@ -72,9 +74,10 @@ def test_a_price_that_never_moves_is_judged_by_nobody(detector: Detector, rows: 
     assert list(detector(track_of(full(still)))) == []
 
 
-@pytest.mark.parametrize("detector", [d for d in DETECTORS if d.__name__ != "lost_decimals"])  # a grid is a matter of scale
+@pytest.mark.parametrize("name", DETECTORS.keys() - {"lost_decimals"})  # a grid is a matter of scale
 @pytest.mark.parametrize("factor", [1e-8, 1e8])
-def test_the_scale_of_prices_does_not_matter(detector: Detector, factor: float) -> None:
+def test_the_scale_of_prices_does_not_matter(name: str, factor: float) -> None:
+    detector = DETECTORS[name]
     values = spoilt()
     scaled = {name: column * (factor if name not in ("volume", "split") else 1.0) for name, column in values.items()}
     plain, other = ([(s.kind, s.start, s.end, round(s.confidence, 2)) for s in detector(track_of(v))] for v in (values, scaled))
@@ -104,14 +107,82 @@ def test_each_planted_fault_is_heard_of() -> None:
     assert kinds == {"bad_tick", "partial_split", "stale", "precision", "volume_unit", "dividend_adjustment"}
 
 
-@pytest.mark.parametrize("cut", [0, 100])
-def test_local_verdicts_do_not_depend_on_rows_far_away(cut: int) -> None:
-    """What happened long before, and what comes long after, changes nothing about a bad tick."""
-    values = walk(600)
-    values["close"][350] *= 1.5
-    part = {name: column[cut : 600 - cut] for name, column in values.items()}
-    (whole,), (some,) = bad_ticks(track_of(values)), bad_ticks(track_of(part))
-    assert (whole.start, whole.confidence, whole.proposed) == (some.start + cut, some.confidence, some.proposed)
+def long_and_spoilt(seed: int) -> dict[str, Any]:
+    """Ten faults in four years, rounded to cents: something for every local detector, often enough."""
+    random = np.random.default_rng(seed)
+    values = full({name: np.round(column, 2) for name, column in walk(1000, seed=seed).items()})
+    for at in random.choice(np.arange(20, 960, 40), 10, replace=False).tolist():
+        rows, prices = slice(at, at + int(random.integers(3, 12))), ("open", "high", "low", "close")
+        match int(random.integers(5)):
+            case 0:
+                values[str(random.choice(prices))][at] *= 1.4
+            case 1:
+                for name in (*prices, "volume"):
+                    values[name][rows] = values[name][at - 1]
+            case 2:
+                for name in prices:
+                    values[name][rows] = np.round(values[name][rows])
+            case 3:
+                for name in (*prices, "volume"):
+                    values[name][rows] = values[name][rows.start - 15 : rows.stop - 15]
+            case _:
+                values["volume"][rows] = 0.0
+    return values
+
+
+def within(track: Track, first: int, last: int) -> Track:
+    """Cut rows out of a track."""
+    rows = slice(max(first, 0), last)
+    values = {name: column[rows] for name, column in track.values.items()}
+    return Track(track.symbol, track.positions[rows], track.at[rows], track.session[rows], values, track.prices, track.frequency)
+
+
+def said_of(local: Local, track: Track, rows: range, first: int = 0) -> list[object]:
+    """Return what is said of some rows, of a track that begins at the row ``first``."""
+    said = [(s.kind, s.start + first, s.end + first, s.fields, s.hypotheses, s.proposed) for s in local(track, NOBODY)]
+    return sorted((one for one in said if one[1] in rows and one[2] in rows), key=repr)
+
+
+@pytest.mark.parametrize("local", [one for one in (*LOCAL, *ALONG) if one.before is not None], ids=lambda one: one.name)
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_said_of_rows_depends_on_no_more_than_the_declared_margin(local: Local, seed: int) -> None:
+    """Rows further away may be cut off: nothing that is said of those in the middle changes by a digit."""
+    track = track_of(long_and_spoilt(seed))
+    assert local.before is not None
+    assert local.after is not None
+    for first in range(0, 1000, 125):
+        rows = range(first, first + 125)
+        start, stop = first - local.before, first + 125 + local.after
+        assert said_of(local, within(track, start, stop), rows, max(start, 0)) == said_of(local, track, rows)
+
+
+def test_the_rows_that_margins_are_tried_on_are_spoken_about_by_every_local_detector() -> None:
+    heard = {local.name for local in LOCAL for seed in range(12) if local(track_of(long_and_spoilt(seed)), NOBODY)}
+    assert heard == {"bad_ticks", "stale_prices", "copied_rows", "lost_decimals"}
+    assert all(rows is None or rows <= MARGIN for local in (*LOCAL, *ALONG) for rows in (local.before, local.after))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_where_nothing_shows_what_a_whole_past_settles_detectors_of_it_find_nothing(seed: int) -> None:
+    """So that the symbol need not be read as a whole."""
+    values = long_and_spoilt(seed)
+    if seed % 2:  # a dividend each quarter, adjusted for as exactly as a vendor can
+        for at in range(60, 1000, 60):
+            values["dividend"][at] = 0.01 * values["close"][at - 1] * (1 + 0.05 * (at % 7))
+            values["adj_close"][:at] *= 1 - values["dividend"][at] / values["close"][at - 1]
+    if seed % 3 == 0:
+        values["volume"][500:540] *= 4.0  # loud, and no matter of units
+    track, astray = track_of(values), np.zeros(1000, dtype=bool)
+    if not any(len(shows(track)) for shows in SHOWN_BY) and not len(open_payouts(track, astray)):
+        assert [said for detector in OF_A_PAST.values() for said in detector(track)] == []
+
+
+def test_what_a_whole_past_settles_is_asked_about() -> None:
+    """Each of these shows where it begins, whatever part of the past is at hand."""
+    values = spoilt()
+    track = track_of(values)
+    rows = {int(row) for shows in SHOWN_BY for row in shows(track)} | {int(r) for r in open_payouts(track, np.zeros(400, bool))}
+    assert {200, 230, 250, 270, 320} <= rows
 
 
 def test_a_last_row_far_off_is_doubted_until_the_next_is_there() -> None:

@@ -1,13 +1,15 @@
 """One planted fault for every detector there is: each must fire on what it looks for."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.quality.detectors.conftest import track_of, walk
-from workbench.quality.detectors.panel import LOCAL, examine
+from workbench.quality.detectors.crowd import crowd_of
+from workbench.quality.detectors.panel import HISTORICAL, LOCAL, examine
 from workbench.quality.detectors.track import Track
 
 PRICES = ("open", "high", "low", "close")
@@ -91,7 +93,14 @@ def off_quote_trades() -> Track:
     return Track(track.symbol, track.positions, track.at, track.session, track.values, ("price",), "irregular")
 
 
+def bad_ticks() -> Track:
+    values = walk()
+    values["low"][200] *= 0.7
+    return track_of(values)
+
+
 PLANTED: dict[str, tuple[Callable[[], Track], str, int]] = {
+    "bad_ticks": (bad_ticks, "bad_tick", 200),
     "stale_prices": (stale_prices, "stale", 200),
     "copied_rows": (copied_rows, "stale", 300),
     "partial_bars": (partial_bars, "partial_bar", 198),
@@ -104,14 +113,15 @@ PLANTED: dict[str, tuple[Callable[[], Track], str, int]] = {
 
 
 def test_every_detector_has_a_planted_fault() -> None:
-    assert {detector.__name__ for detector in LOCAL} == PLANTED.keys()
+    assert {local.name for local in LOCAL} | {detector.__name__ for detector in HISTORICAL} == PLANTED.keys()
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_fault_is_found_where_it_is(name: str) -> None:
     make, kind, at = PLANTED[name]
-    detector = next(d for d in LOCAL if d.__name__ == name)
-    (said,) = detector(make())
+    detectors = {local.name: partial(local, crowd=crowd_of([])) for local in LOCAL}
+    detectors |= {detector.__name__: detector for detector in HISTORICAL}
+    (said,) = detectors[name](make())
     assert (said.kind, said.start) == (kind, at)
     assert said.confidence >= 0.5
 

@@ -36,6 +36,7 @@ STOOD: Final = 0.9
 FIELDS: Final = ("excursion", "above", "below", "move")
 HARDLY_MOVES: Final = 0.2
 """A symbol whose price stays on so many of the days around one bears no witness on it."""
+MEDIANS: Final = {"at": pl.Int64, **dict.fromkeys((*FIELDS, "still"), pl.Float64)}
 VOTES: Final = {"at": pl.Int64, **dict.fromkeys((*FIELDS, "still"), pl.Float32)}
 
 
@@ -69,6 +70,17 @@ class Crowd:
         place = np.minimum(np.searchsorted(self.keys, moments), len(self.keys) - 1)
         values: Floats = getattr(self, which)
         return np.where(self.keys[place] == moments, values[place], 0.0)
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return one row for each moment, as ``MEDIANS``."""
+        columns = {name: getattr(self, name) for name in (*FIELDS, "still")}
+        return pl.DataFrame({"at": self.keys, **columns}, schema=MEDIANS)
+
+    @classmethod
+    def from_frames(cls, frames: Iterable[pl.DataFrame]) -> Crowd:
+        """Put frames of different moments together."""
+        all_moments = pl.concat([pl.DataFrame(schema=MEDIANS), *frames]).sort("at")
+        return cls(all_moments["at"].to_numpy(), **{name: all_moments[name].to_numpy() for name in (*FIELDS, "still")})
 
 
 def crowd_of(votes: Iterable[pl.DataFrame]) -> Crowd:

@@ -11,7 +11,7 @@ CRSP, data definitions: factor to adjust prices. yfinance, ``price_repair``: the
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +20,7 @@ import numpy as np
 from workbench.model.findings import Explained, Severity
 from workbench.quality.detectors.payouts import (
     AGREES,
+    EXACT,
     LEAST_YIELD,
     agrees,
     lasts,
@@ -28,7 +29,7 @@ from workbench.quality.detectors.payouts import (
     support_of,
     with_tolerance,
 )
-from workbench.quality.detectors.suspicion import Suspicion, competing
+from workbench.quality.detectors.suspicion import NOWHERE, Suspicion, competing
 from workbench.quality.detectors.track import day_of
 
 if TYPE_CHECKING:
@@ -97,6 +98,35 @@ def dividends(track: Track, factor: Floats, doubtful: NDArray[np.bool_]) -> Paid
     wrong = {said.end for said in found}
     odd = [p for p in right if p.at not in wrong]
     return Paid(tuple(found), _explained(track, odd), tuple(sorted(wrong | {p.at for p in payouts if p.said > 0 or p in odd})))
+
+
+def open_payouts(track: Track, doubtful: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the days of payouts that are not plainly right: what the symbol's others are like must tell what is wrong.
+
+    Notes
+    -----
+    Whatever this leaves out, :func:`dividends` finds right too, however exact the symbol's other dividends are.
+    """
+    dividend, adjusted = track.values.get("dividend"), track.values.get("adj_close")
+    if track.is_intraday or (dividend is None and adjusted is None):
+        return NOWHERE
+    payouts = payouts_of(track, np.ones(len(track)), doubtful)
+    if adjusted is None:
+        return np.array([p.at for p in payouts if p.said > 0], dtype=np.int64)
+    steps = [p for p in payouts if p.said == 0 and stands_out(p)]
+    if dividend is None:
+        return np.array([p.at for p in steps if p.shown < 0 or _is_absurd(p)], dtype=np.int64)
+    said = [p for p in payouts if p.said > 0]
+    twins = {p.at for pair in pairwise(said) if pair[1].at - pair[0].at <= NEAR for p in pair}
+    wrong = [p.at for p in said if p.at in twins or not _is_plain(track, p)]
+    return np.array(sorted({*wrong, *(p.at for p in steps)}), dtype=np.int64)
+
+
+def _is_plain(track: Track, payout: Payout) -> bool:
+    """Whether a dividend is shown as exactly as the most exact of vendors would, and the price says nothing against it."""
+    exact = agrees(replace(payout, tolerance=EXACT[2]))
+    is_hundredth = support_of(track, np.log(track.main), payout.at, 100 * payout.said) > SHOWN_BY_PRICE
+    return exact and not is_hundredth and not _is_absurd(payout) and payout.support >= DENIED
 
 
 def _contradictions(track: Track, payouts: list[Payout]) -> list[Suspicion]:

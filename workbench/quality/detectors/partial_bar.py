@@ -13,19 +13,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.model.findings import Severity
-from workbench.quality.detectors.suspicion import Suspicion, competing
+from workbench.quality.detectors.suspicion import NOWHERE, Suspicion, competing
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from workbench.quality.detectors.track import Track
 
 DAY_US = 86_400_000_000
 
 
+def shared_sessions(track: Track) -> NDArray[np.int64]:
+    """Return the rows of the session of the row before."""
+    return np.flatnonzero(np.diff(track.session) == 0) + 1 if track.frequency == "1d" else NOWHERE
+
+
 def partial_bars(track: Track) -> list[Suspicion]:
     """Find daily bars that share their session with another one."""
-    if track.frequency != "1d":
-        return []
-    twice = np.flatnonzero(np.diff(track.session) == 0) + 1
+    twice = shared_sessions(track)
     if not len(twice):
         return []
     clock = track.at % DAY_US

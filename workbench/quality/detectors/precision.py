@@ -3,7 +3,8 @@
 Notes
 -----
 The rule has no published source. A coarse grid is told by chance: where a share ``p`` of a symbol's rows lies on it,
-a run of ``k`` rows that all do is worth telling if ``n * p**k`` is small, ``n`` being where it might begin. Prices adjusted for dividends lie on no grid.
+a run of ``k`` rows that all do is worth telling if ``n * p**k`` is small, ``n`` being where it might begin. Prices adjusted
+for dividends lie on no grid.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ def _usual_grid(on: dict[float, Flags], moved: Flags) -> NDArray[np.float64]:
 
     def counted(flags: Flags) -> NDArray[np.int64]:
         before = np.concatenate([[0], np.cumsum(flags)])
-        return before[high] - before[low]
+        count: NDArray[np.int64] = before[high] - before[low]
+        return count
 
     changes = counted(moved)
     usual = np.full(len(moved), np.nan)

@@ -76,7 +76,8 @@ def _filled(track: Track) -> list[Suspicion]:
     found = []
     for first, last in runs_of(np.flatnonzero(flat).tolist()):
         low, high = max(first - AROUND, 0), min(last + 1 + AROUND, len(track))
-        if int(silent[high] - silent[low]) - (last - first + 1) <= MOST_SILENT * (high - low):
+        others = high - low - (last - first + 1)
+        if others >= LEAST_BASE and int(silent[high] - silent[low]) - (last - first + 1) <= MOST_SILENT * others:
             found.append(Suspicion(first, last, track.prices, claims(last - first + 1), Severity.MEDIUM, first))
     return found
 

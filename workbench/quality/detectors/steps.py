@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from workbench.quality.detectors.habits import local_scale, median_of_few
+from workbench.quality.detectors.habits import local_scale, median_of_few, usual_level
+from workbench.quality.detectors.suspicion import NOWHERE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,6 +114,14 @@ def joint_moves(track: Track) -> Floats:
     return median_of_few(changes)
 
 
+def large_moves(track: Track) -> NDArray[np.int64]:
+    """Return the rows at which prices may step to another level: only the whole past tells what they step from, and back to."""
+    moves = joint_moves(track)
+    if not (np.abs(np.nan_to_num(moves)) >= LEAST_ODD).any():
+        return NOWHERE
+    return _far(track, moves, LEAST_ODD, LEAST_SCALES)[0]
+
+
 def steps_of(track: Track, ratios: tuple[float, ...] = SIMPLE) -> list[Step]:
     """Find the steps near a simple ratio.
 
@@ -127,16 +136,21 @@ def steps_of(track: Track, ratios: tuple[float, ...] = SIMPLE) -> list[Step]:
     least = max(math.log(known[0]) - LEAST_ROOM, math.log(known[0]) / 2)
     if not (np.abs(np.nan_to_num(moves)) >= least).any():
         return []
-    scale = local_scale(_without_steps(moves))
-    scale = np.where(np.isnan(scale), UNKNOWN_SCALE, scale) * _held_up(track)
+    large, scale = _far(track, moves, least, LEAST_SCALES)
     found = []
-    with np.errstate(invalid="ignore"):  # NaN is never large
-        large = np.flatnonzero(np.abs(moves) >= np.maximum(least, LEAST_SCALES * scale))
     for at in large.tolist():
         step = _near_simple(at, float(moves[at]), float(scale[at]), known)
         if step is not None:
             found.append(step)
     return found
+
+
+def _far(track: Track, moves: Floats, least: float, scales: float) -> tuple[NDArray[np.int64], Floats]:
+    """Return the rows that moved far, for their symbol and in themselves, and the scale of each row."""
+    scale = local_scale(_without_steps(moves))
+    scale = np.where(np.isnan(scale), UNKNOWN_SCALE, scale) * _held_up(track)
+    with np.errstate(invalid="ignore"):  # NaN is never far
+        return np.flatnonzero(np.abs(moves) >= np.maximum(least, scales * scale)), scale
 
 
 def _held_up(track: Track) -> Floats:
@@ -159,11 +173,13 @@ def odd_stretches(track: Track) -> list[Stretch]:
     days move usually. Another company's rows, another currency and a factor nobody thought of all look like that.
     """
     moves = joint_moves(track)
-    scale = local_scale(_without_steps(moves))
-    scale = np.where(np.isnan(scale), UNKNOWN_SCALE, scale) * _held_up(track)
-    with np.errstate(invalid="ignore"):
-        large = np.flatnonzero(np.abs(moves) >= np.maximum(LEAST_ODD, ODD_SCALES * scale)).tolist()
-    steps = [Step(at, float(moves[at]), math.exp(abs(moves[at])), 0.0, abs(float(moves[at])) / float(scale[at])) for at in large]
+    if not (np.abs(np.nan_to_num(moves)) >= LEAST_ODD).any():
+        return []
+    large, scale = _far(track, moves, LEAST_ODD, ODD_SCALES)
+    steps = [
+        Step(at, float(moves[at]), math.exp(abs(moves[at])), 0.0, abs(float(moves[at])) / float(scale[at]))
+        for at in large.tolist()
+    ]
     found: list[Stretch] = []
     for opening, closing in pairwise(steps):
         off = abs(opening.size + closing.size) / (float(scale[opening.at]) + float(scale[closing.at]))
@@ -177,8 +193,7 @@ def odd_stretches(track: Track) -> list[Stretch]:
 def _without_steps(moves: Floats) -> Floats:
     """Leave out moves that would swell the scale they are judged by: a few steps among a short track's moves do."""
     size = np.abs(moves)
-    usual = np.median(size[size > 0]) if (size > 0).any() else 0.0
-    return np.where(size > max(LARGE, 6 * float(usual)), np.nan, moves)
+    return np.where(size > np.fmax(LARGE, 6 * usual_level(size)), np.nan, moves)
 
 
 def _near_simple(at: int, size: float, scale: float, known: Floats) -> Step | None:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from workbench.model.findings import Hypothesis, Severity
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ FAULTS: Final = frozenset(
 """What detectors find; every other explanation makes nothing wrong."""
 WORTH_TELLING: Final = frozenset({"split", "dividend", "real_move", "halt"})
 """Explanations that are told where they win: what looks odd, and is not."""
+NOWHERE: Final = np.zeros(0, dtype=np.int64)
+"""No rows."""
 REPORTED: Final = 0.3
 """Findings less probable than this are not told."""
 

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from workbench.model.findings import Severity
-from workbench.quality.detectors.suspicion import Suspicion, competing
+from workbench.quality.detectors.suspicion import NOWHERE, Suspicion, competing
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from workbench.quality.detectors.track import Track
 
 LEAST_GAP_DAYS: Final = 45
@@ -25,14 +27,18 @@ SIDE: Final = 20
 """Rows on either side of the gap whose level and volume are compared."""
 
 
+def long_gaps(track: Track) -> NDArray[np.int64]:
+    """Return the first rows behind long gaps."""
+    if track.frequency != "1d":
+        return NOWHERE
+    return np.flatnonzero(np.diff(track.session.astype(np.int64)) >= LEAST_GAP_DAYS) + 1
+
+
 def reused_tickers(track: Track) -> list[Suspicion]:
     """Find long gaps behind which a symbol is another one."""
-    gaps = np.diff(track.session.astype(np.int64))
-    if track.frequency != "1d" or not len(gaps):
-        return []
-    return [
-        s for at in np.flatnonzero(gaps >= LEAST_GAP_DAYS).tolist() if (s := _suspicion(track, at + 1, int(gaps[at]))) is not None
-    ]
+    days = track.session.astype(np.int64)
+    said = (_suspicion(track, at, int(days[at] - days[at - 1])) for at in long_gaps(track).tolist())
+    return [one for one in said if one is not None]
 
 
 def _suspicion(track: Track, at: int, days: int) -> Suspicion | None:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from workbench.model.findings import Severity
-from workbench.quality.detectors.suspicion import Suspicion, competing
+from workbench.quality.detectors.suspicion import NOWHERE, Suspicion, competing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +34,8 @@ UNEVEN: Final = 0.4
 SIDE: Final = 10
 """Rows on either side of an edge whose medians are compared."""
 LEAST_ROWS: Final = 30
+LEAST_TRADED: Final = 0.5
+"""The share of rows that are traded from which on ten traded rows are a matter of weeks."""
 LEAST_OF_TEN: Final = 5
 """Rows a stretch of a mere tenfold must have: single days of ten times the volume are real."""
 
@@ -62,6 +64,23 @@ def volume_units(track: Track) -> list[Suspicion]:
         if off <= (SLACK / 2 if power == POWERS[0] else SLACK) and enough:
             found.append(_suspicion(track, traded, start, stop, height, power, scatter))
     return found
+
+
+def volume_steps(track: Track) -> NDArray[np.int64]:
+    """Return the rows at which volumes may step: only the whole past of the symbol tells whether, and which side is off.
+
+    Notes
+    -----
+    Asks for less than :func:`volume_units`, and looks at ``SIDE`` traded rows on either side. Of a symbol that is not
+    traded in most rows, every row may be one.
+    """
+    volume = track.values.get("volume")
+    if volume is None or track.is_intraday:
+        return NOWHERE
+    traded = np.flatnonzero(volume > 0)
+    if len(traded) < LEAST_TRADED * len(track):
+        return np.arange(len(track)) if len(traded) else NOWHERE
+    return traded[[at for at, _ in _edges(np.log(volume[traded]), LEAST_SCATTER)]]
 
 
 def _edges(logs: Floats, scatter: float) -> list[tuple[int, float]]:
