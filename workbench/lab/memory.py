@@ -15,7 +15,7 @@ from workbench.lab.found_json import from_text, leaf_from_text, leaf_to_text, to
 from workbench.lab.snapshots import LEAF, month_end
 from workbench.lake import FindingStore
 from workbench.model.names import SESSION, SYMBOL
-from workbench.quality.by_leaf import MONTHS, month_from
+from workbench.quality.margins import MONTHS, month_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

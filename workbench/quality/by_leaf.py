@@ -12,29 +12,25 @@ from datetime import date, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol
 
-import numpy as np
 import polars as pl
 
 from workbench.model.names import SYMBOL
 from workbench.quality.accuracy import has_relative_scale
 from workbench.quality.detectors.crowd import MEDIANS, Crowd, crowd_of, votes_of
-from workbench.quality.detectors.panel import MARGIN
 from workbench.quality.examination import faults_of, made_up_days, told_of, tracks_in
 from workbench.quality.ledger import FAULTS
 from workbench.quality.looking import ROWS_AT_ONCE, groups_of_symbols
+from workbench.quality.margins import MONTHS, Window, day_number, month_from
 from workbench.quality.rows import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from workbench.model.findings import Explained, Finding
-    from workbench.quality.detectors.suspicion import Suspicion
     from workbench.quality.detectors.track import Track
     from workbench.quality.examination import Fault, Told
     from workbench.quality.ledger import Ledger
 
-MONTHS: Final = 14
-"""Months before and behind a leaf that hold ``MARGIN`` sessions, on every exchange there is."""
 _EPOCH: Final = date(1970, 1, 1)
 _DAY_US: Final = 86_400_000_000
 
@@ -126,21 +122,9 @@ def found_by_leaf(ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame], 
     return _put_together([known[leaf] for leaf in memory.leaves if leaf in known], failure)
 
 
-def month_from(leaf: date, months: int) -> date:
-    """Return the first day of the month that lies so many months behind a leaf; before it, where they are negative.
-
-    Examples
-    --------
-    >>> month_from(date(2024, 1, 1), -14)
-    datetime.date(2022, 11, 1)
-    """
-    year, month = divmod(leaf.year * 12 + leaf.month - 1 + months, 12)
-    return date(year, month + 1, 1)
-
-
 def _circumstances(ledger: Ledger, made_up: Iterable[tuple[str, int]], leaf: date) -> str:
     """Name what the findings of a leaf depend on beside rows and events."""
-    first, behind = (_number(month_from(leaf, months)) for months in (-MONTHS, MONTHS + 1))
+    first, behind = (day_number(month_from(leaf, months)) for months in (-MONTHS, MONTHS + 1))
     near = sorted((symbol, day) for symbol, day in made_up if first <= day < behind)
     terms = ledger.terms
     return repr((terms.kind.value, terms.frequency, terms.fields, terms.allow_non_positive, has_relative_scale(ledger), near))
@@ -162,7 +146,7 @@ def _judged(
     ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame], wanted: Sequence[date], leaves: Sequence[date]
 ) -> tuple[dict[date, LeafFound], str]:
     """Judge some leaves by their rows and those of the months around them."""
-    window = Window(month_from(wanted[0], -MONTHS), month_from(wanted[-1], MONTHS + 1), tuple(wanted), tuple(leaves))
+    window = Window.around(tuple(wanted))
     near = pl.DataFrame({"leaf": [leaf for leaf in leaves if window.first <= leaf < window.behind]})
     groups = groups_of_symbols(ledger, at_once=ROWS_AT_ONCE * len(leaves) / len(near))
     cells = [near] if len(groups) == 1 else [near.join(symbols, how="cross") for symbols in groups]
@@ -180,24 +164,15 @@ def _judged(
         pile.add(told)
         if failure:
             break
-    return pile.leaves(crowd.to_frame()), failure
+    return {leaf: pile.of(leaf, moments) for leaf, moments in _by_leaf(crowd.to_frame(), wanted, leaves)}, failure
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The months whose rows are looked at, from ``first`` up to and without ``behind``, those to be judged, and all there are."""
-
-    first: date
-    behind: date
-    wanted: tuple[date, ...]
-    leaves: tuple[date, ...]
-
-    def moments(self, leaf: date) -> pl.Expr:
-        """Return whether ``at`` belongs to a leaf: stamps lie up to a day beside their session."""
-        place = self.leaves.index(leaf)
-        begins = pl.lit(value=True) if place == 0 else pl.col("at") >= _number(leaf) * _DAY_US
-        is_last = place + 1 == len(self.leaves)
-        return begins if is_last else begins & (pl.col("at") < _number(self.leaves[place + 1]) * _DAY_US)
+def _by_leaf(crowd: pl.DataFrame, wanted: Sequence[date], leaves: Sequence[date]) -> Iterator[tuple[date, pl.DataFrame]]:
+    """Give each leaf its moments: stamps lie up to a day beside their session, so the first and the last leaf are open."""
+    begins = pl.Series([day_number(leaf) * _DAY_US for leaf in leaves[1:]], dtype=pl.Int64)
+    place = crowd.with_columns(pl.Series("place", begins.search_sorted(crowd["at"], side="right"), dtype=pl.Int64))
+    for leaf in wanted:
+        yield leaf, place.filter(pl.col("place") == leaves.index(leaf)).drop("place")
 
 
 class Pile:
@@ -221,61 +196,19 @@ class Pile:
                 self._explained[_leaf(odd.start)].append(odd)
             for fault in one.faults:
                 self._faults[_leaf(_EPOCH + timedelta(days=fault[3]))].append(fault)
-            for leaf in self._open_leaves(one):
-                self._open[leaf].add(one.heard.track.symbol)
+            symbol = one.heard.track.symbol
+            for leaf in self._window.open_leaves(one, self._lives.get(symbol, (date.min, date.max))):
+                self._open[leaf].add(symbol)
 
-    def _open_leaves(self, told: Told) -> set[date]:
-        """Return the leaves in which a symbol's rows ask for its whole past, or for more rows than the window has."""
-        track = told.heard.track
-        first, last = self._lives.get(track.symbol, (self._window.first, self._window.first))
-        rows = Cut(track, is_cut_before=first < self._window.first, is_cut_behind=last >= self._window.behind)
-        starts = np.searchsorted(track.session, [_number(leaf) for leaf in self._window.wanted])
-        stops = np.searchsorted(track.session, [_number(month_from(leaf, 1)) for leaf in self._window.wanted])
-        asks = np.zeros(len(track) + 1, dtype=np.int64)
-        asks[1:][told.heard.open_at] = 1
-        before = np.cumsum(asks)
-        return {
-            leaf
-            for leaf, start, stop in zip(self._window.wanted, starts.tolist(), stops.tolist(), strict=True)
-            if start < stop and (before[stop] > before[start] or rows.lacks(start, stop, told.heard.suspicions))
-        }
-
-    def leaves(self, crowd: pl.DataFrame) -> dict[date, LeafFound]:
-        """Return what belongs to each leaf."""
-        return {leaf: self._of(leaf, crowd) for leaf in self._window.wanted}
-
-    def _of(self, leaf: date, crowd: pl.DataFrame) -> LeafFound:
+    def of(self, leaf: date, crowd: pl.DataFrame) -> LeafFound:
+        """Return what belongs to a leaf, beside what the crowd did at its moments."""
         return LeafFound(
             tuple(self._findings[leaf]),
             tuple(self._explained[leaf]),
             faults_of(self._faults[leaf]),
             tuple(sorted(self._open[leaf])),
-            crowd.filter(self._window.moments(leaf)),
+            crowd,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A symbol's rows in a window, and at which ends the window cuts them off."""
-
-    track: Track
-    is_cut_before: bool
-    is_cut_behind: bool
-
-    def lacks(self, start: int, stop: int, said: Iterable[Suspicion]) -> bool:
-        """Whether some rows cannot be judged from these: their margin is short, or what is said of them goes on beyond a cut."""
-        end = len(self.track)
-        if (self.is_cut_before and start < MARGIN) or (self.is_cut_behind and end - stop < MARGIN):
-            return True
-        return any(one.start < stop and one.end >= start and self._goes_on(one) for one in said) or self._stands(start, stop)
-
-    def _goes_on(self, said: Suspicion) -> bool:
-        return (self.is_cut_before and said.start <= 1) or (self.is_cut_behind and said.end >= len(self.track) - 1)
-
-    def _stands(self, start: int, stop: int) -> bool:
-        """Whether the price stands still from a cut end up to these rows."""
-        moved = self.track.moves != 0
-        return (self.is_cut_before and not moved[1 : start + 1].any()) or (self.is_cut_behind and not moved[stop:].any())
 
 
 def _put_together(parts: Sequence[LeafFound], failure: str) -> FoundLocally:
@@ -294,7 +227,3 @@ def _put_together(parts: Sequence[LeafFound], failure: str) -> FoundLocally:
 
 def _leaf(moment: date) -> date:
     return date(moment.year, moment.month, 1)
-
-
-def _number(day: date) -> int:
-    return (day - _EPOCH).days

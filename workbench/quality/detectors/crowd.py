@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from workbench.quality.detectors.habits import excursion, share_around
+from workbench.quality.detectors.habits import WINDOW, excursion, share_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +36,8 @@ STOOD: Final = 0.9
 FIELDS: Final = ("excursion", "above", "below", "move")
 HARDLY_MOVES: Final = 0.2
 """A symbol whose price stays on so many of the days around one bears no witness on it."""
+REGULAR: Final = 180
+"""Days within which a daily symbol that bears witness has the rows on either side that say what is usual for it."""
 MEDIANS: Final = {"at": pl.Int64, **dict.fromkeys((*FIELDS, "still"), pl.Float64)}
 VOTES: Final = {"at": pl.Int64, **dict.fromkeys((*FIELDS, "still"), pl.Float32)}
 
@@ -117,7 +119,16 @@ def votes_of(track: Track) -> pl.DataFrame:
         columns["above"], columns["below"] = high - np.fmax(opened, close), np.fmin(opened, close) - low
     columns["move"] = track.moves
     scaled = {name: column / track.scale for name, column in columns.items()} | {"still": _still(track)}
-    return pl.DataFrame({"at": track.at, **scaled}, schema_overrides=VOTES).with_columns(pl.col(*FIELDS, "still").fill_nan(None))
+    votes = pl.DataFrame({"at": track.at, **scaled}, schema_overrides=VOTES).with_columns(pl.col(*FIELDS, "still").fill_nan(None))
+    return votes.filter(pl.Series(_is_regular(track))) if track.frequency == "1d" else votes
+
+
+def _is_regular(track: Track) -> NDArray[np.bool_]:
+    """Return at which rows a symbol was there on most days around."""
+    rows, day = np.arange(len(track)), track.session.astype(np.int64)
+    before, behind = np.maximum(rows - WINDOW - 1, 0), np.minimum(rows + WINDOW + 1, len(track) - 1)
+    regular: NDArray[np.bool_] = (day - day[before] <= REGULAR) & (day[behind] - day <= REGULAR)
+    return regular
 
 
 def _still(track: Track) -> Floats:

@@ -1,0 +1,121 @@
+"""Which leaves can be judged from the rows around them: the margin of months that detectors need, and what reaches beyond it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from workbench.quality.detectors.panel import MARGIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workbench.quality.detectors.suspicion import Suspicion
+    from workbench.quality.detectors.track import Track
+    from workbench.quality.examination import Told
+
+MONTHS: Final = 14
+"""Months before and behind a leaf that hold ``MARGIN`` sessions, on every exchange there is."""
+_EPOCH: Final = date(1970, 1, 1)
+
+
+def month_from(leaf: date, months: int) -> date:
+    """Return the first day of the month that lies so many months behind a leaf; before it, where they are negative.
+
+    Examples
+    --------
+    >>> month_from(date(2024, 1, 1), -14)
+    datetime.date(2022, 11, 1)
+    """
+    year, month = divmod(leaf.year * 12 + leaf.month - 1 + months, 12)
+    return date(year, month + 1, 1)
+
+
+def day_number(day: date) -> int:
+    """Return the days from 1970 to a day."""
+    return (day - _EPOCH).days
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The months whose rows are looked at, from ``first`` up to and without ``behind``, and the leaves to be judged."""
+
+    first: date
+    behind: date
+    wanted: tuple[date, ...]
+
+    @classmethod
+    def around(cls, wanted: tuple[date, ...]) -> Window:
+        """Return the months that the margins of ascending leaves reach over."""
+        return cls(month_from(wanted[0], -MONTHS), month_from(wanted[-1], MONTHS + 1), wanted)
+
+    def open_leaves(self, told: Told, life: tuple[date, date]) -> set[date]:
+        """Return the leaves in which a symbol's rows ask for its whole past, or for more rows than their margin has.
+
+        Parameters
+        ----------
+        told : Told
+        life : tuple of date
+            The symbol's first session, and its last.
+
+        Notes
+        -----
+        It is a leaf's own margin that counts, however much more is at hand: what is said depends on what it is kept under.
+        """
+        track = told.heard.track
+        rows = [
+            np.searchsorted(track.session, [day_number(month_from(leaf, months)) for leaf in self.wanted]).tolist()
+            for months in (-MONTHS, 0, 1, MONTHS + 1)
+        ]
+        asks = np.zeros(len(track) + 1, dtype=np.int64)
+        asks[1:][told.heard.open_at] = 1
+        before = np.cumsum(asks)
+        found = set()
+        for leaf, low, start, stop, high in zip(self.wanted, *rows, strict=True):
+            goes_on = low > 0 or life[0] < self.first, high < len(track) or life[1] >= self.behind
+            near = Near(track, low, start, stop, high, *goes_on)
+            if start < stop and (before[stop] > before[start] or near.lacks_rows(told.heard.suspicions)):
+                found.add(leaf)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A symbol's rows within the margin of a leaf.
+
+    Attributes
+    ----------
+    low, high
+        Where the rows within the margin begin, and end (not included).
+    start, stop
+        The same of the rows of the leaf.
+    goes_on_before, goes_on_behind
+        Whether the symbol has rows beyond the margin.
+    """
+
+    track: Track
+    low: int
+    start: int
+    stop: int
+    high: int
+    goes_on_before: bool
+    goes_on_behind: bool
+
+    def lacks_rows(self, said: Iterable[Suspicion]) -> bool:
+        """Whether these rows are too few to judge the leaf by, or what is said of it reaches to where they end."""
+        if (self.goes_on_before and self.start - self.low < MARGIN) or (self.goes_on_behind and self.high - self.stop < MARGIN):
+            return True
+        reaches = any(self._reaches_beyond(one) for one in said if one.start < self.stop and one.end >= self.start)
+        return reaches or self._stands_still()
+
+    def _reaches_beyond(self, said: Suspicion) -> bool:
+        return (self.goes_on_before and said.start <= self.low + 1) or (self.goes_on_behind and said.end >= self.high - 1)
+
+    def _stands_still(self) -> bool:
+        """Whether the price stands from beyond the margin up to the leaf, or from the leaf on."""
+        moved = self.track.moves != 0
+        before, behind = moved[self.low + 1 : self.start + 1], moved[self.stop : self.high]
+        return (self.goes_on_before and not before.any()) or (self.goes_on_behind and not behind.any())
