@@ -6,7 +6,7 @@ Up to a point: what left its neighbours further than any market ever did, in all
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -39,7 +39,9 @@ HARDLY_MOVES: Final = 0.2
 REGULAR: Final = 180
 """Days within which a daily symbol that bears witness has the rows on either side that say what is usual for it."""
 MEDIANS: Final = {"at": pl.Int64, **dict.fromkeys((*FIELDS, "still"), pl.Float64)}
-VOTES: Final = {"at": pl.Int64, **dict.fromkeys((*FIELDS, "still"), pl.Float32)}
+VOTES: Final = {"at": np.int64, **dict.fromkeys((*FIELDS, "still"), np.float32)}
+Votes = dict[str, "NDArray[Any]"]
+"""Columns of one row for each moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +87,17 @@ class Crowd:
         return cls(all_moments["at"].to_numpy(), **{name: all_moments[name].to_numpy() for name in (*FIELDS, "still")})
 
 
-def crowd_of(votes: Iterable[pl.DataFrame]) -> Crowd:
+def crowd_of(votes: Iterable[Votes]) -> Crowd:
     """Take the median of all symbols at each moment.
 
     Parameters
     ----------
-    votes : iterable of DataFrame
+    votes : iterable of Votes
         As :func:`votes_of` gives them, in any grouping.
     """
-    each = pl.concat([pl.DataFrame(schema=VOTES), *votes]).group_by("at")
+    given = list(votes)
+    columns = {name: np.concatenate([np.zeros(0, dtype), *(some[name] for some in given)]) for name, dtype in VOTES.items()}
+    each = pl.DataFrame(columns).with_columns(pl.col(*FIELDS, "still").fill_nan(None)).group_by("at")
     known = (
         each.agg(pl.len().alias("symbols"), pl.col(*FIELDS).median(), pl.col("still").mean())
         .filter(pl.col("symbols") >= LEAST_TOLD)
@@ -109,18 +113,18 @@ def crowd_of(votes: Iterable[pl.DataFrame]) -> Crowd:
 
 
 @np.errstate(all="ignore")
-def votes_of(track: Track) -> pl.DataFrame:
+def votes_of(track: Track) -> Votes:
     """Say what one symbol did at each moment, in its own scales; nothing within a day, where only the odd rows are looked at."""
     if track.is_intraday:
-        return pl.DataFrame(schema=VOTES)
-    columns = {"excursion": excursion(track.level), "above": np.zeros(len(track)), "below": np.zeros(len(track))}
+        return {name: np.zeros(0, dtype) for name, dtype in VOTES.items()}
+    columns = {"excursion": excursion(track.level, track.sides), "above": np.zeros(len(track)), "below": np.zeros(len(track))}
     if {"open", "high", "low", "close"} <= track.values.keys():
         opened, high, low, close = (np.log(track.values[name]) for name in ("open", "high", "low", "close"))
         columns["above"], columns["below"] = high - np.fmax(opened, close), np.fmin(opened, close) - low
     columns["move"] = track.moves
     scaled = {name: column / track.scale for name, column in columns.items()} | {"still": _still(track)}
-    votes = pl.DataFrame({"at": track.at, **scaled}, schema_overrides=VOTES).with_columns(pl.col(*FIELDS, "still").fill_nan(None))
-    return votes.filter(pl.Series(_is_regular(track))) if track.frequency == "1d" else votes
+    heard = _is_regular(track) if track.frequency == "1d" else slice(None)
+    return {"at": track.at[heard]} | {name: column[heard].astype(np.float32) for name, column in scaled.items()}
 
 
 def _is_regular(track: Track) -> NDArray[np.bool_]:

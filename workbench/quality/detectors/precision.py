@@ -115,7 +115,7 @@ def _around(first: int, last: int, count: int) -> tuple[int, int]:
 
 def _on_grid(track: Track, grid: float) -> Flags:
     """Return which rows have all of their prices on a grid."""
-    found: Flags = np.all([_multiples(track.values[name], grid) for name in track.prices], axis=0)
+    found: Flags = np.all(_multiples(np.stack([track.values[name] for name in track.prices]), grid), axis=0)
     return found
 
 

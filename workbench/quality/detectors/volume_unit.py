@@ -12,9 +12,9 @@ import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import polars as pl
 
 from workbench.model.findings import Severity
+from workbench.quality.detectors.habits import median_of_few
 from workbench.quality.detectors.suspicion import NOWHERE, Suspicion, competing
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ UNEVEN: Final = 0.4
 """How much, of its height, the edges of one stretch may differ: each is taken from few volumes."""
 SIDE: Final = 10
 """Rows on either side of an edge whose medians are compared."""
+SUDDEN: Final = 0.6
+"""How much of a step, as a logarithm, happens from one row to the next, at least."""
+LONGEST_LONE: Final = 4
+"""Rows of a stretch that are told by the medians on both sides of it."""
 LEAST_ROWS: Final = 30
 LEAST_TRADED: Final = 0.5
 """The share of rows that are traded from which on ten traded rows are a matter of weeks."""
@@ -85,37 +89,45 @@ def volume_steps(track: Track) -> NDArray[np.int64]:
 
 def _edges(logs: Floats, scatter: float) -> list[tuple[int, float]]:
     """Return where volumes step, and by how much: rows whose own jump is most of the change of the medians around them."""
-    series = pl.Series(logs)
-    before = series.rolling_median(window_size=SIDE, min_samples=3).shift(1).fill_null(np.nan).to_numpy()
-    after = series.reverse().rolling_median(window_size=SIDE, min_samples=1).reverse().to_numpy()
     jump = np.diff(logs, prepend=np.nan)
-    lone = _lone(logs)
-    step = np.where(np.abs(lone) > 0, lone, after - before)
     least = max(LEAST_SCATTERS * scatter, math.log(POWERS[0]) - SLACK)
     with np.errstate(invalid="ignore"):
-        there = (np.abs(step) >= least) & (np.abs(jump) >= 0.6 * np.abs(step)) & (np.sign(jump) == np.sign(step))
-    return [(int(at), float(step[at])) for at in np.flatnonzero(there).tolist()]
+        sudden = np.flatnonzero(np.abs(jump) >= SUDDEN * least)
+    if not len(sudden):
+        return []
+    jump, lone = jump[sudden], _lone(logs, sudden)[sudden]
+    step = np.where(np.abs(lone) > 0, lone, _medians(logs, sudden, 1) - _medians(logs, sudden - SIDE))
+    with np.errstate(invalid="ignore"):
+        there = (np.abs(step) >= least) & (np.abs(jump) >= SUDDEN * np.abs(step)) & (np.sign(jump) == np.sign(step))
+    return list(zip(sudden[there].tolist(), step[there].tolist(), strict=True))
 
 
-def _lone(logs: Floats) -> Floats:
-    """Return how far a stretch of up to four rows lies off the medians on both sides, at its first and behind its last row."""
+def _lone(logs: Floats, sudden: NDArray[np.int64]) -> Floats:
+    """Return how far a stretch of up to four rows lies off the medians on both sides, at its first and behind its last row.
+
+    Looked for near the rows at which volumes jump; zero elsewhere.
+    """
     found = np.zeros(len(logs))
-    series = pl.Series(logs)
-    before = series.rolling_median(window_size=SIDE, min_samples=3).shift(1).fill_null(np.nan).to_numpy()
-    after = series.reverse().rolling_median(window_size=SIDE, min_samples=3).shift(1).reverse().fill_null(np.nan).to_numpy()
-    for length in (1, 2, 3, 4):
-        if len(logs) <= length:
-            break
-        first = np.arange(len(logs) - length)
-        last = first + length - 1
-        inner = np.median(np.stack([logs[first + k] for k in range(length)]), axis=0)
-        low, high = before[first], after[last]
+    near = np.unique(np.clip(sudden[:, None] + np.arange(-LONGEST_LONE, LONGEST_LONE + 1), 0, len(logs) - 1))
+    for length in range(1, LONGEST_LONE + 1):
+        first = near[near < len(logs) - length]
+        inner = median_of_few(logs[first + np.arange(length)[:, None]])
+        low, high = _medians(logs, first - SIDE), _medians(logs, first + length)
         with np.errstate(invalid="ignore"):
             off = np.where(np.sign(inner - low) == np.sign(inner - high), inner - (low + high) / 2, 0.0)
             lone = (np.abs(off) >= math.log(POWERS[1]) - SLACK) & (np.abs(low - high) < np.abs(off) / 3)
-        for at in np.flatnonzero(lone & (found[first] == 0) & (found[first + length] == 0)).tolist():
-            found[at], found[at + length] = off[at], -off[at]
+        free = lone & (found[first] == 0) & (found[first + length] == 0)
+        for at, height in zip(first[free].tolist(), off[free].tolist(), strict=True):
+            found[at], found[at + length] = height, -height
     return found
+
+
+def _medians(logs: Floats, first: NDArray[np.int64], least: int = 3) -> Floats:
+    """Return the medians of the ``SIDE`` rows from some rows on; NaN where fewer than ``least`` of them are there."""
+    at = first + np.arange(SIDE)[:, None]
+    there = (at >= 0) & (at < len(logs))
+    values = np.where(there, logs[np.clip(at, 0, len(logs) - 1)], np.nan)
+    return np.where(there.sum(axis=0) >= least, median_of_few(values), np.nan)
 
 
 def _stretches(edges: list[tuple[int, float]], logs: Floats) -> list[tuple[int, int, float]]:
