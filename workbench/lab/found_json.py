@@ -7,11 +7,12 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from workbench.model.findings import Explained, Finding, Hypothesis, Incident, Severity
 from workbench.quality.by_leaf import LeafFound
-from workbench.quality.detectors.crowd import MEDIANS
+from workbench.quality.detectors.crowd import COLUMNS, Crowd
 from workbench.quality.findings import Found
 from workbench.quality.ledger import FAULTS
 
@@ -25,7 +26,8 @@ def to_text(found: Found) -> str:
     """Write what was found in a version as JSON."""
     return json.dumps(
         {
-            **_lists(found.findings, found.explained, found.faults),
+            **_told(found.findings, found.explained),
+            "faults": [_written(row) for row in found.faults.to_dicts()],
             "incidents": [_written(asdict(incident)) for incident in found.incidents],
             "undescribed": found.undescribed,
         }
@@ -41,20 +43,22 @@ def from_text(text: str) -> Found:
         It is not what :func:`to_text` writes.
     """
     held = json.loads(text)
-    findings, explained, faults = _read(held)
+    findings, explained = _read(held)
+    rows = [{**row, "session": date.fromisoformat(row["session"])} for row in held["faults"]]
     return Found(
         findings=findings,
         incidents=tuple(Incident(**{**_spanned(item), "symbols": tuple(item["symbols"])}) for item in held["incidents"]),
         explained=explained,
-        faults=faults,
+        faults=pl.DataFrame(rows, schema=FAULTS),
         undescribed=held["undescribed"],
     )
 
 
 def leaf_to_text(found: LeafFound) -> str:
     """Write what was found in a leaf as JSON."""
-    more = {"open_symbols": found.open_symbols, "crowd": found.crowd.to_dict(as_series=False)}
-    return json.dumps({**_lists(found.findings, found.explained, found.faults), **more})
+    crowd = {name: getattr(found.crowd, name).tolist() for name in COLUMNS}
+    more = {"faults": found.faults, "open_symbols": found.open_symbols, "crowd": crowd}
+    return json.dumps({**_told(found.findings, found.explained), **more})
 
 
 def leaf_from_text(text: str) -> LeafFound:
@@ -66,24 +70,20 @@ def leaf_from_text(text: str) -> LeafFound:
         It is not what :func:`leaf_to_text` writes.
     """
     held = json.loads(text)
-    return LeafFound(*_read(held), tuple(held["open_symbols"]), pl.DataFrame(held["crowd"], schema=MEDIANS))
+    keys, *medians = (held["crowd"][name] for name in COLUMNS)
+    crowd = Crowd(np.array(keys, dtype=np.int64), *(np.array(each, dtype=np.float64) for each in medians))
+    return LeafFound(*_read(held), tuple(tuple(fault) for fault in held["faults"]), tuple(held["open_symbols"]), crowd)
 
 
-def _lists(findings: Sequence[Finding], explained: Sequence[Explained], faults: pl.DataFrame) -> dict[str, Any]:
+def _told(findings: Sequence[Finding], explained: Sequence[Explained]) -> dict[str, Any]:
     return {
         "findings": [_written(asdict(finding)) for finding in findings],
         "explained": [_written(asdict(odd)) for odd in explained],
-        "faults": [_written(row) for row in faults.to_dicts()],
     }
 
 
-def _read(held: dict[str, Any]) -> tuple[tuple[Finding, ...], tuple[Explained, ...], pl.DataFrame]:
-    rows = [{**row, "session": date.fromisoformat(row["session"])} for row in held["faults"]]
-    return (
-        tuple(_finding(item) for item in held["findings"]),
-        tuple(Explained(**_spanned(item)) for item in held["explained"]),
-        pl.DataFrame(rows, schema=FAULTS),
-    )
+def _read(held: dict[str, Any]) -> tuple[tuple[Finding, ...], tuple[Explained, ...]]:
+    return tuple(_finding(item) for item in held["findings"]), tuple(Explained(**_spanned(item)) for item in held["explained"])
 
 
 def _written(values: dict[str, Any]) -> dict[str, Any]:

@@ -7,18 +7,18 @@ here: the symbol is named as an open question, and asked about as a whole (``fin
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol
 
+import numpy as np
 import polars as pl
 
 from workbench.model.names import SYMBOL
 from workbench.quality.accuracy import has_relative_scale
-from workbench.quality.detectors.crowd import MEDIANS, Crowd, crowd_of, votes_of
+from workbench.quality.detectors.crowd import Crowd, crowd_of, votes_of
 from workbench.quality.examination import faults_of, made_up_days, told_of, tracks_in
-from workbench.quality.ledger import FAULTS
 from workbench.quality.looking import ROWS_AT_ONCE, groups_of_symbols
 from workbench.quality.margins import MONTHS, Window, day_number, month_from
 from workbench.quality.rows import in_order
@@ -44,18 +44,18 @@ class LeafFound:
     findings, explained
         Those that begin in it.
     faults
-        As ``FAULTS``, of its sessions.
+        Of its sessions.
     open_symbols
         About which only their whole past can tell: nothing that is said of them here counts.
     crowd
-        As ``MEDIANS``: what all symbols did at its moments.
+        What all symbols did at its moments.
     """
 
-    findings: tuple[Finding, ...] = ()
-    explained: tuple[Explained, ...] = ()
-    faults: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FAULTS))
-    open_symbols: tuple[str, ...] = ()
-    crowd: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MEDIANS))
+    findings: tuple[Finding, ...]
+    explained: tuple[Explained, ...]
+    faults: tuple[Fault, ...]
+    open_symbols: tuple[str, ...]
+    crowd: Crowd
 
 
 class LeafMemory(Protocol):
@@ -164,15 +164,14 @@ def _judged(
         pile.add(told)
         if failure:
             break
-    return {leaf: pile.of(leaf, moments) for leaf, moments in _by_leaf(crowd.to_frame(), wanted, leaves)}, failure
+    return {leaf: pile.of(leaf, moments) for leaf, moments in _by_leaf(crowd, wanted, leaves)}, failure
 
 
-def _by_leaf(crowd: pl.DataFrame, wanted: Sequence[date], leaves: Sequence[date]) -> Iterator[tuple[date, pl.DataFrame]]:
+def _by_leaf(crowd: Crowd, wanted: Sequence[date], leaves: Sequence[date]) -> Iterator[tuple[date, Crowd]]:
     """Give each leaf its moments: stamps lie up to a day beside their session, so the first and the last leaf are open."""
-    begins = pl.Series([day_number(leaf) * _DAY_US for leaf in leaves[1:]], dtype=pl.Int64)
-    place = crowd.with_columns(pl.Series("place", begins.search_sorted(crowd["at"], side="right"), dtype=pl.Int64))
+    place = np.searchsorted([day_number(leaf) * _DAY_US for leaf in leaves[1:]], crowd.keys, side="right")
     for leaf in wanted:
-        yield leaf, place.filter(pl.col("place") == leaves.index(leaf)).drop("place")
+        yield leaf, crowd.of(place == leaves.index(leaf))
 
 
 class Pile:
@@ -200,12 +199,12 @@ class Pile:
             for leaf in self._window.open_leaves(one, self._lives.get(symbol, (date.min, date.max))):
                 self._open[leaf].add(symbol)
 
-    def of(self, leaf: date, crowd: pl.DataFrame) -> LeafFound:
+    def of(self, leaf: date, crowd: Crowd) -> LeafFound:
         """Return what belongs to a leaf, beside what the crowd did at its moments."""
         return LeafFound(
             tuple(self._findings[leaf]),
             tuple(self._explained[leaf]),
-            faults_of(self._faults[leaf]),
+            tuple(self._faults[leaf]),
             tuple(sorted(self._open[leaf])),
             crowd,
         )
@@ -214,13 +213,12 @@ class Pile:
 def _put_together(parts: Sequence[LeafFound], failure: str) -> FoundLocally:
     """Leave out what is said of symbols that are to be asked about as a whole."""
     asked = frozenset(symbol for part in parts for symbol in part.open_symbols)
-    faults = pl.concat([pl.DataFrame(schema=FAULTS), *(part.faults for part in parts)])
     return FoundLocally(
         tuple(finding for part in parts for finding in part.findings if finding.symbol not in asked),
         tuple(odd for part in parts for odd in part.explained if odd.symbol not in asked),
-        faults.filter(~pl.col(SYMBOL).is_in(list(asked))),
+        faults_of(fault for part in parts for fault in part.faults if fault[0] not in asked),
         asked,
-        Crowd.from_frames(part.crowd for part in parts),
+        Crowd.of_all([part.crowd for part in parts]),
         failure,
     )
 

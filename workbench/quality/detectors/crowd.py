@@ -14,7 +14,7 @@ import polars as pl
 from workbench.quality.detectors.habits import WINDOW, excursion, share_around
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,7 +38,8 @@ HARDLY_MOVES: Final = 0.2
 """A symbol whose price stays on so many of the days around one bears no witness on it."""
 REGULAR: Final = 180
 """Days within which a daily symbol that bears witness has the rows on either side that say what is usual for it."""
-MEDIANS: Final = {"at": pl.Int64, **dict.fromkeys((*FIELDS, "still"), pl.Float64)}
+COLUMNS: Final = ("keys", *FIELDS, "still")
+"""Of a crowd, in the order they are given in."""
 VOTES: Final = {"at": np.int64, **dict.fromkeys((*FIELDS, "still"), np.float32)}
 Votes = dict[str, "NDArray[Any]"]
 """Columns of one row for each moment."""
@@ -75,16 +76,17 @@ class Crowd:
         values: Floats = getattr(self, which)
         return np.where(self.keys[place] == moments, values[place], 0.0)
 
-    def to_frame(self) -> pl.DataFrame:
-        """Return one row for each moment, as ``MEDIANS``."""
-        columns = {name: getattr(self, name) for name in (*FIELDS, "still")}
-        return pl.DataFrame({"at": self.keys, **columns}, schema=MEDIANS)
+    def of(self, which: NDArray[np.bool_]) -> Crowd:
+        """Return some of the moments."""
+        return Crowd(*(getattr(self, name)[which] for name in COLUMNS))
 
     @classmethod
-    def from_frames(cls, frames: Iterable[pl.DataFrame]) -> Crowd:
-        """Put frames of different moments together."""
-        all_moments = pl.concat([pl.DataFrame(schema=MEDIANS), *frames]).sort("at")
-        return cls(all_moments["at"].to_numpy(), **{name: all_moments[name].to_numpy() for name in (*FIELDS, "still")})
+    def of_all(cls, parts: Sequence[Crowd]) -> Crowd:
+        """Put different moments together, in any order."""
+        keys = np.concatenate([np.zeros(0, dtype=np.int64), *(part.keys for part in parts)])
+        order = np.argsort(keys, kind="stable")
+        others = (np.concatenate([np.zeros(0), *(getattr(part, name) for part in parts)])[order] for name in COLUMNS[1:])
+        return cls(keys[order], *others)
 
 
 def crowd_of(votes: Iterable[Votes]) -> Crowd:

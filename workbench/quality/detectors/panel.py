@@ -152,15 +152,22 @@ def examine(all_tracks: Sequence[Track], crowd: Crowd | None = None, *, whole: b
     """
     crowd = crowd_of(votes_of(track) for track in all_tracks if not track.is_intraday) if crowd is None else crowd
     for track in all_tracks:
-        heard = None if track.is_intraday else _heard_locally(track, crowd)
+        shown = NOWHERE if track.is_intraday else _shown(track)
+        is_plain = not track.is_intraday and not (whole and len(shown))
+        heard = _heard_locally(track, crowd, shown) if is_plain else None
         yield heard if heard is not None and not (whole and len(heard.open_at)) else _heard_as_a_whole(track, crowd)
 
 
 @np.errstate(all="ignore")  # as IEEE 754 has it: what is no number fails every comparison
-def _heard_locally(track: Track, crowd: Crowd) -> Heard:
+def _shown(track: Track) -> NDArray[np.int64]:
+    return np.concatenate([shows(track) for shows in SHOWN_BY])
+
+
+@np.errstate(all="ignore")
+def _heard_locally(track: Track, crowd: Crowd, shown: NDArray[np.int64]) -> Heard:
     said = _by_cause([one for local in LOCAL for one in local(track, crowd)])
     astray = _astray(track, said)
-    open_at = np.unique(np.concatenate([*(shows(track) for shows in SHOWN_BY), open_payouts(track, astray)]))
+    open_at = np.unique(np.concatenate([shown, open_payouts(track, astray)]))
     paid = dividends(track, np.ones(len(track)), astray)
     said += [one for local in ALONG for one in local(track, crowd)]
     return Heard(track, tuple(said), paid.explained, paid.days, open_at)
