@@ -11,6 +11,7 @@ import pytest
 import workbench as wb
 from workbench.figures.arbitration import arbitration
 from workbench.figures.context import around, finding_in_context
+from workbench.figures.over_time import findings_over_time
 from workbench.figures.parts import session_scores, symbol_scores
 from workbench.figures.prices import prices
 from workbench.figures.profile import columns, coverage, missing_map, returns_histogram
@@ -96,6 +97,20 @@ def test_a_metric_is_drawn_in_order_without_what_was_not_measured() -> None:
     figure = metric_trend(frame, name="ohlc_order.failures")
     assert list(figure.data[0].y) == [1.0, 4.0]
     assert "over 2 sessions from 2024-01-01 to 2024-01-04; between 1 and 4, last 4" in figure.layout.meta["alt"]
+
+
+def test_few_sessions_have_a_tick_each_and_no_hours() -> None:
+    alone = metric_trend(pl.DataFrame({"session": [DAY], "value": [1.0]}), name="rows").layout.xaxis
+    assert (alone.dtick, list(alone.range)) == (86_400_000, ["2024-01-01T10:00", "2024-01-02T14:00"])
+    many = pl.date_range(DAY, date(2024, 3, 1), eager=True)
+    assert metric_trend(pl.DataFrame({"session": many, "value": [1.0] * len(many)}), name="rows").layout.xaxis.dtick is None
+
+
+def test_findings_by_month_are_as_wide_as_their_month() -> None:
+    days = [date(2024, 1, 31), date(2024, 2, 29)]
+    figure = findings_over_time(pl.DataFrame({"session": days, "kind": ["stale"] * 2, "count": [1.0, 2.0]}))
+    assert {(bar.xperiod, bar.xperiodalignment) for bar in figure.data} == {("M1", "middle")}
+    assert (figure.layout.xaxis.dtick, figure.layout.xaxis.ticklabelmode) == ("M1", "period")
 
 
 def test_many_rows_are_drawn_as_few_and_extremes_survive() -> None:

@@ -18,6 +18,7 @@ from workbench.figures.theme import (
     SLATE,
     VERMILION,
     blank,
+    over_months,
     plain,
     say,
     short,
@@ -76,7 +77,7 @@ def findings_over_time(frame: pl.DataFrame) -> go.Figure:
             marker={"color": _COLOURS[number % 7], "pattern": {"shape": _PATTERNS[number % 7], "fgopacity": 0.45}},
             hovertemplate="%{x|%B %Y}<br>%{y:,.0f}<extra>" + words(kind) + "</extra>",
         )  # fmt: skip
-    figure.update_xaxes(type="date", title_text="month")
+    over_months(figure, counted["month"].to_list())
     figure.update_yaxes(title_text="open findings")
     figure.update_layout(barmode="stack", bargap=0.15)
     return figure

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import date, timedelta
 from functools import cache
 from html import escape
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import plotly.graph_objects as go
 
 from workbench.model.checks import Dimension
 from workbench.model.findings import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Theme = Literal["light", "dark", "notebook"]
 """``notebook``: on any page, light or dark; without paper, in tones that both bear."""
@@ -43,6 +47,8 @@ _LETTERS = (
     ".bartext",
     ".cbaxis text",
 )
+FEW_DAYS = 8
+FEW_MONTHS = 14
 NOTEBOOK_STYLE = (
     "<style>"
     + ",".join(f".js-plotly-plot {name}" for name in _LETTERS)
@@ -144,6 +150,37 @@ def blank(title: str, *, alt: str, height: int = 360) -> go.Figure:
         One sentence that says what a reader sees; plain text.
     """
     return Drawing(layout={"template": template(), "title": {"text": title}, "height": height, "meta": {"alt": alt}})
+
+
+def over_days(figure: go.Figure, days: Sequence[date], title: str) -> None:
+    """Give a figure an axis of days: of few, each has its tick, and none an hour.
+
+    Parameters
+    ----------
+    days : sequence of date
+        Those that are drawn, in any order; not empty.
+    """
+    first, last = min(days), max(days)
+    figure.update_xaxes(type="date", title_text=title)
+    if (last - first).days < FEW_DAYS:
+        around = [f"{first - timedelta(days=1)}T10:00", f"{last}T14:00"]
+        figure.update_xaxes(range=around, dtick=86_400_000, tickformat="%b %-d\n%Y")
+
+
+def over_months(figure: go.Figure, months: Sequence[date]) -> None:
+    """Give a figure of bars an axis of months: each bar is as wide as its month, and named in its middle.
+
+    Parameters
+    ----------
+    months : sequence of date
+        The first days of those that are drawn, in any order; not empty.
+    """
+    first, last = min(months), max(months)
+    count = (last.year - first.year) * 12 + last.month - first.month + 1
+    figure.update_xaxes(type="date", title_text="month", ticklabelmode="period")
+    figure.update_traces(xperiod="M1", xperiodalignment="middle", selector={"type": "bar"})
+    if count <= FEW_MONTHS:
+        figure.update_xaxes(dtick="M1", tickformat="%b\n%Y")
 
 
 def say(figure: go.Figure, words: str) -> go.Figure:

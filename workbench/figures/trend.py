@@ -17,6 +17,7 @@ from workbench.figures.theme import (
     VERMILION,
     blank,
     number,
+    over_days,
     plain,
     say,
     short,
@@ -71,7 +72,10 @@ def score_trend(frame: pl.DataFrame, *, thresholds: Thresholds | None = None) ->
     )
     _draw_session_scores(figure, runs, time)
     _draw_limits(figure, limits)
-    figure.update_xaxes(type="date", title_text="session (exchange date)" if time == "session" else "run started (UTC)")
+    if time == "session":
+        over_days(figure, runs[time].to_list(), "session (exchange date)")
+    else:
+        figure.update_xaxes(type="date", title_text="run started (UTC)")
     figure.update_yaxes(title_text="score (0 to 100)", range=[min(float(limits.critical), _lowest(runs)) - 5, 101.5])
     return figure
 
@@ -102,7 +106,7 @@ def metric_trend(frame: pl.DataFrame, *, name: str) -> go.Figure:
         x=_moments(days), y=values.to_numpy(), mode="lines+markers", line={"color": BLUE, "width": 2}, marker={"size": 5},
         showlegend=False, hovertemplate="%{x|%Y-%m-%d}<br>%{y:,.6~g}<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(type="date", title_text="session (exchange date)")
+    over_days(figure, days.to_list(), "session (exchange date)")
     figure.update_yaxes(title_text="value")
     return figure
 
