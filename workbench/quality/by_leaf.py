@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -20,7 +20,7 @@ from workbench.quality.accuracy import has_relative_scale
 from workbench.quality.detectors.crowd import Crowd, crowd_of, votes_of
 from workbench.quality.examination import faults_of, made_up_days, told_of, tracks_in
 from workbench.quality.looking import ROWS_AT_ONCE, groups_of_symbols
-from workbench.quality.margins import MONTHS, Window, day_number, month_from
+from workbench.quality.margins import MONTHS, Window, day_number, leaf_of, month_from
 from workbench.quality.rows import in_order
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from workbench.quality.examination import Fault, Told
     from workbench.quality.ledger import Ledger
 
-_EPOCH: Final = date(1970, 1, 1)
 _DAY_US: Final = 86_400_000_000
 
 
@@ -190,11 +189,11 @@ class Pile:
         """Sort what was told."""
         for one in told:
             for finding in one.findings:
-                self._findings[_leaf(finding.start)].append(finding)
+                self._findings[leaf_of(finding.start)].append(finding)
             for odd in one.explained:
-                self._explained[_leaf(odd.start)].append(odd)
+                self._explained[leaf_of(odd.start)].append(odd)
             for fault in one.faults:
-                self._faults[_leaf(_EPOCH + timedelta(days=fault[3]))].append(fault)
+                self._faults[leaf_of(fault[3])].append(fault)
             symbol = one.heard.track.symbol
             for leaf in self._window.open_leaves(one, self._lives.get(symbol, (date.min, date.max))):
                 self._open[leaf].add(symbol)
@@ -221,7 +220,3 @@ def _put_together(parts: Sequence[LeafFound], failure: str) -> FoundLocally:
         Crowd.of_all([part.crowd for part in parts]),
         failure,
     )
-
-
-def _leaf(moment: date) -> date:
-    return date(moment.year, moment.month, 1)

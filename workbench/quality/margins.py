@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -37,6 +37,12 @@ def month_from(leaf: date, months: int) -> date:
 def day_number(day: date) -> int:
     """Return the days from 1970 to a day."""
     return (day - _EPOCH).days
+
+
+def leaf_of(day: date | int) -> date:
+    """Return the first day of the month of a day, which may be given as its number."""
+    there = _EPOCH + timedelta(days=day) if isinstance(day, int) else day
+    return date(there.year, there.month, 1)
 
 
 @dataclass(frozen=True, slots=True)
