@@ -35,8 +35,9 @@ SIDE: Final = 10
 """Rows on either side of an edge whose medians are compared."""
 SUDDEN: Final = 0.6
 """How much of a step, as a logarithm, happens from one row to the next, at least."""
+LEAST_LONE: Final = math.log(POWERS[1]) - SLACK
 LONGEST_LONE: Final = 4
-"""Rows of a stretch that are told by the medians on both sides of it."""
+"""The least height (a logarithm) of stretches that are told by the medians on both sides of them, and their most rows."""
 LEAST_ROWS: Final = 30
 LEAST_TRADED: Final = 0.5
 """The share of rows that are traded from which on ten traded rows are a matter of weeks."""
@@ -108,6 +109,8 @@ def _lone(logs: Floats, sudden: NDArray[np.int64]) -> Floats:
     Looked for near the rows at which volumes jump; zero elsewhere.
     """
     found = np.zeros(len(logs))
+    if np.ptp(logs) < LEAST_LONE:
+        return found
     near = np.unique(np.clip(sudden[:, None] + np.arange(-LONGEST_LONE, LONGEST_LONE + 1), 0, len(logs) - 1))
     for length in range(1, LONGEST_LONE + 1):
         first = near[near < len(logs) - length]
@@ -115,7 +118,7 @@ def _lone(logs: Floats, sudden: NDArray[np.int64]) -> Floats:
         low, high = _medians(logs, first - SIDE), _medians(logs, first + length)
         with np.errstate(invalid="ignore"):
             off = np.where(np.sign(inner - low) == np.sign(inner - high), inner - (low + high) / 2, 0.0)
-            lone = (np.abs(off) >= math.log(POWERS[1]) - SLACK) & (np.abs(low - high) < np.abs(off) / 3)
+            lone = (np.abs(off) >= LEAST_LONE) & (np.abs(low - high) < np.abs(off) / 3)
         free = lone & (found[first] == 0) & (found[first + length] == 0)
         for at, height in zip(first[free].tolist(), off[free].tolist(), strict=True):
             found[at], found[at + length] = height, -height
