@@ -111,14 +111,15 @@ class Near:
     goes_on_behind: bool
 
     def lacks_rows(self, said: Iterable[Suspicion]) -> bool:
-        """Whether these rows are too few to judge the leaf by, or what is said of it reaches to where they end."""
-        if (self.goes_on_before and self.start - self.low < MARGIN) or (self.goes_on_behind and self.high - self.stop < MARGIN):
+        """Whether these rows are too few to judge the leaf by, or to tell where what is said of it begins and ends."""
+        if self._is_short(self.start, self.stop - 1):
             return True
-        reaches = any(self._reaches_beyond(one) for one in said if one.start < self.stop and one.end >= self.start)
-        return reaches or self._stands_still()
+        there = (one for one in said if one.start < self.stop and one.end >= self.start)
+        return any(self._is_short(one.start, one.end) for one in there) or self._stands_still()
 
-    def _reaches_beyond(self, said: Suspicion) -> bool:
-        return (self.goes_on_before and said.start <= self.low + 1) or (self.goes_on_behind and said.end >= self.high - 1)
+    def _is_short(self, first: int, last: int) -> bool:
+        """Whether some rows have less than the margin around them, though the symbol has more."""
+        return (self.goes_on_before and first - self.low < MARGIN) or (self.goes_on_behind and self.high - 1 - last < MARGIN)
 
     def _stands_still(self) -> bool:
         """Whether the price stands from beyond the margin up to the leaf, or from the leaf on."""

@@ -121,7 +121,8 @@ def _over_asked(track: Track, name: str, distance: Floats, least: float) -> Floa
     bar, own = _bar_scale(track), local_scale(distance)
     wide = _ratio(distance, asked * _burst(track) * np.fmax(bar, own), least)
     narrow = NARROW[name] * (WITHIN_A_DAY if track.is_intraday else 1.0) * np.sqrt(bar * np.fmax(own, LEAST_OWN * bar))
-    return np.maximum(wide, _ratio(distance, narrow * _burst(track, BURST_LOW if name == "low" else BURST), least))
+    both = np.maximum(wide, _ratio(distance, narrow * _burst(track, BURST_LOW if name == "low" else BURST), least))
+    return np.where(np.isfinite(track.scale), both, 0.0)
 
 
 def _ratio(distance: Floats, asked: Floats, least: float) -> Floats:

@@ -29,7 +29,7 @@ are, and by this share at least."""
 ROUNDED: Final = 0.99
 """The share of prices that lie on a grid, at least, where they are rounded to it."""
 BESIDE: Final = 60
-"""Rows on either side whose median factor says whether a step lasts."""
+"""Rows on either side whose median factor says whether a step lasts; beyond a hole of more, none is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,11 @@ def _shown(track: Track, factor: Floats, doubtful: NDArray[np.bool_]) -> tuple[F
         log_factor = np.log(adjusted / (track.main * factor))
     blur = _grid(adjusted) / np.where(adjusted > 0, adjusted, np.nan)
     good = np.flatnonzero(np.isfinite(log_factor) & ~doubtful)
-    if len(good) > 1:
-        shown[good[1:]] = -np.expm1(-np.diff(log_factor[good]))
-        noise[good[1:]] = np.maximum(blur[good[1:]], blur[good[:-1]]) * 1.2 + 4e-6
+    before, here = good[:-1], good[1:]
+    near = here - before <= BESIDE
+    before, here = before[near], here[near]
+    shown[here] = -np.expm1(log_factor[before] - log_factor[here])
+    noise[here] = np.maximum(blur[here], blur[before]) * 1.2 + 4e-6
     return shown, noise
 
 

@@ -33,14 +33,14 @@ UNEVEN: Final = 0.4
 """How much, of its height, the edges of one stretch may differ: each is taken from few volumes."""
 SIDE: Final = 10
 """Rows on either side of an edge whose medians are compared."""
+REACH: Final = 120
+"""Rows that so many traded ones may take."""
 SUDDEN: Final = 0.6
 """How much of a step, as a logarithm, happens from one row to the next, at least."""
 LEAST_LONE: Final = math.log(POWERS[1]) - SLACK
 LONGEST_LONE: Final = 4
 """The least height (a logarithm) of stretches that are told by the medians on both sides of them, and their most rows."""
 LEAST_ROWS: Final = 30
-LEAST_TRADED: Final = 0.5
-"""The share of rows that are traded from which on ten traded rows are a matter of weeks."""
 LEAST_OF_TEN: Final = 5
 """Rows a stretch of a mere tenfold must have: single days of ten times the volume are real."""
 
@@ -60,7 +60,7 @@ def volume_units(track: Track) -> list[Suspicion]:
         return []
     logs = np.log(volume[traded])
     scatter = max(float(np.median(np.abs(np.diff(logs)))) / 0.6745 / math.sqrt(2), LEAST_SCATTER)
-    edges = _edges(logs, scatter)
+    edges = _edges(traded, logs, scatter)
     found = []
     for start, stop, height in _stretches(edges, logs):
         power = min(POWERS, key=lambda p: abs(abs(height) - math.log(p)))
@@ -74,26 +74,26 @@ def volume_units(track: Track) -> list[Suspicion]:
 def volume_steps(track: Track) -> NDArray[np.int64]:
     """Return the rows at which volumes may step: only the whole past of the symbol tells whether, and which side is off.
 
-    Notes
-    -----
-    Asks for less than :func:`volume_units`, and looks at ``SIDE`` traded rows on either side. Of a symbol that is not
-    traded in most rows, every row may be one.
+    Asks for less than :func:`volume_units` does.
     """
     volume = track.values.get("volume")
     if volume is None or track.is_intraday:
         return NOWHERE
     traded = np.flatnonzero(volume > 0)
-    if len(traded) < LEAST_TRADED * len(track):
-        return np.arange(len(track)) if len(traded) else NOWHERE
-    return traded[[at for at, _ in _edges(np.log(volume[traded]), LEAST_SCATTER)]]
+    return traded[[at for at, _ in _edges(traded, np.log(volume[traded]), LEAST_SCATTER)]]
 
 
-def _edges(logs: Floats, scatter: float) -> list[tuple[int, float]]:
-    """Return where volumes step, and by how much: rows whose own jump is most of the change of the medians around them."""
+def _edges(traded: NDArray[np.int64], logs: Floats, scatter: float) -> list[tuple[int, float]]:
+    """Return where volumes step, and by how much: rows whose own jump is most of the change of the medians around them.
+
+    Where ``SIDE`` traded rows take more than ``REACH`` rows, on one side, there is no usual volume to step from, or to.
+    """
     jump = np.diff(logs, prepend=np.nan)
     least = max(LEAST_SCATTERS * scatter, math.log(POWERS[0]) - SLACK)
     with np.errstate(invalid="ignore"):
         sudden = np.flatnonzero(np.abs(jump) >= SUDDEN * least)
+    before, behind = np.maximum(sudden - SIDE, 0), np.minimum(sudden + SIDE, len(logs) - 1)
+    sudden = sudden[np.maximum(traded[sudden] - traded[before], traded[behind] - traded[sudden]) <= REACH]
     if not len(sudden):
         return []
     jump, lone = jump[sudden], _lone(logs, sudden)[sudden]
