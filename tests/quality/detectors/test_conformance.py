@@ -130,13 +130,6 @@ def long_and_spoilt(seed: int) -> dict[str, Any]:
     return values
 
 
-def within(track: Track, first: int, last: int) -> Track:
-    """Cut rows out of a track."""
-    rows = slice(max(first, 0), last)
-    values = {name: column[rows] for name, column in track.values.items()}
-    return Track(track.symbol, track.positions[rows], track.at[rows], track.session[rows], values, track.prices, track.frequency)
-
-
 def said_of(local: Local, track: Track, rows: range, first: int = 0) -> list[object]:
     """Return what is said of some rows, of a track that begins at the row ``first``."""
     said = [(s.kind, s.start + first, s.end + first, s.fields, s.hypotheses, s.proposed) for s in local(track, NOBODY)]
@@ -153,7 +146,7 @@ def test_what_is_said_of_rows_depends_on_no_more_than_the_declared_margin(local:
     for first in range(0, 1000, 125):
         rows = range(first, first + 125)
         start, stop = first - local.before, first + 125 + local.after
-        assert said_of(local, within(track, start, stop), rows, max(start, 0)) == said_of(local, track, rows)
+        assert said_of(local, track.part(max(start, 0), stop), rows, max(start, 0)) == said_of(local, track, rows)
 
 
 def test_the_rows_that_margins_are_tried_on_are_spoken_about_by_every_local_detector() -> None:

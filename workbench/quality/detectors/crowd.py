@@ -6,12 +6,14 @@ Up to a point: what left its neighbours further than any market ever did, in all
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 
 from workbench.quality.detectors.habits import WINDOW, excursion, share_around
+from workbench.quality.detectors.suspicion import NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,6 +40,8 @@ HARDLY_MOVES: Final = 0.2
 """A symbol whose price stays on so many of the days around one bears no witness on it."""
 REGULAR: Final = 180
 """Days within which a daily symbol that bears witness has the rows on either side that say what is usual for it."""
+PAUSE: Final = 60
+"""Days without a row from which on a daily symbol begins anew as a witness."""
 COLUMNS: Final = ("keys", *FIELDS, "still")
 """Of a crowd, in the order they are given in."""
 VOTES: Final = {"at": np.int64, **dict.fromkeys((*FIELDS, "still"), np.float32)}
@@ -116,9 +120,20 @@ def crowd_of(votes: Iterable[Votes]) -> Crowd:
 
 @np.errstate(all="ignore")
 def votes_of(track: Track) -> Votes:
-    """Say what one symbol did at each moment, in its own scales; nothing within a day, where only the odd rows are looked at."""
+    """Say what one symbol did at each moment, in its own scales; nothing within a day, where only the odd rows are looked at.
+
+    What a daily symbol did before a pause of months says nothing about it behind one.
+    """
     if track.is_intraday:
         return {name: np.zeros(0, dtype) for name, dtype in VOTES.items()}
+    pauses = np.flatnonzero(np.diff(track.session) > PAUSE) + 1 if track.frequency == "1d" else NOWHERE
+    if not len(pauses):
+        return _votes(track)
+    parts = [_votes(track.part(start, stop)) for start, stop in pairwise([0, *pauses.tolist(), len(track)])]
+    return {name: np.concatenate([part[name] for part in parts]) for name in VOTES}
+
+
+def _votes(track: Track) -> Votes:
     columns = {"excursion": excursion(track.level, track.sides), "above": np.zeros(len(track)), "below": np.zeros(len(track))}
     if {"open", "high", "low", "close"} <= track.values.keys():
         opened, high, low, close = (np.log(track.values[name]) for name in ("open", "high", "low", "close"))

@@ -96,6 +96,12 @@ class Track:
             return None
         return size / usual_level(size)
 
+    def part(self, start: int, stop: int) -> Track:
+        """Return some of the rows, from ``start`` up to and without ``stop``, as if there were no others."""
+        rows = slice(start, stop)
+        cut = {name: values[rows] for name, values in self.values.items()}
+        return replace(self, positions=self.positions[rows], at=self.at[rows], session=self.session[rows], values=cut)
+
     def mended(self, values: dict[str, Floats]) -> Track:
         """Return the same rows with other values in some fields."""
         return replace(self, values={**self.values, **values})  # what is cached of the old values stays behind
