@@ -245,3 +245,47 @@ def test_stamps_late_in_the_evening_belong_to_their_session(tmp_path: Path, rows
     bring(data, "late", late.filter(pl.col("date").dt.date() >= SESSIONS[-2]))
     assert told(data.judge()) == told(data.judge(fresh=True))
     assert data.judge(now=datetime.fromisoformat("2022-01-02T00:00:00Z")).score.value > 0
+
+
+@pytest.mark.parametrize("sentinel", [date(9999, 12, 31), date(1, 1, 1), date(1900, 1, 1)])
+def test_a_date_that_stands_for_none_stops_nothing(tmp_path: Path, rows: pl.DataFrame, sentinel: date) -> None:
+    """Vendors write such days for what they do not know: the row is told of, all others are judged."""
+    odd = rows.head(1).with_columns(pl.lit(sentinel).alias("date"))
+    data = bring(lab(tmp_path), "all", pl.concat([rows, odd]))
+    judged = data.judge()
+    assert told(judged) == told(data.judge(fresh=True))
+    strange = "schema_drift" if sentinel.year in (1, 9999) else "missing_session"
+    assert strange in {f.kind for f in judged.findings if f.symbol == odd["symbol"][0]}
+
+
+def test_nothing_is_told_across_a_hole_that_no_margin_spans(tmp_path: Path) -> None:
+    """Neither a unit of volumes nor an adjusted close steps where both sides lie more than a year apart."""
+    silent, adjusted = bars(1), bars(2)
+    silent["volume"][600:1000] = 0.0
+    silent["volume"][1000:] *= 100
+    adjusted["adj_close"] = np.where(np.arange(COUNT) < 1000, adjusted["close"] * 0.9, adjusted["close"])
+    adjusted["adj_close"][600:1000] = np.nan
+    silent["adj_close"] = silent["close"].copy()
+    both = [pl.DataFrame({"symbol": name, "date": SESSIONS, **v}) for name, v in (("HOLE", silent), ("ADJ", adjusted))]
+    rows = pl.concat(both).with_columns(pl.col(pl.Float64).fill_nan(None)).sort("date", "symbol")
+    data, done = lab(tmp_path), -1
+    for end in (700, 1010, 1250, COUNT - 1):
+        bring(data, f"to{end}", rows.filter(pl.col("date").is_between(SESSIONS[done + 1], SESSIONS[end])))
+        assert told(data.judge()) == told(data.judge(fresh=True))
+        done = end
+
+
+def test_a_copied_stretch_longer_than_a_leaf_is_one_finding_with_all_its_faults(tmp_path: Path) -> None:
+    values = bars(4)
+    for name in (*PRICES, "volume"):
+        values[name][900:1050] = values[name][645:795]
+    rows = pl.DataFrame({"symbol": "COPY", "date": SESSIONS, **values})
+    data, done = lab(tmp_path), -1
+    for end in (800, 1150, 1390, COUNT - 1):
+        bring(data, f"to{end}", rows.filter(pl.col("date").is_between(SESSIONS[done + 1], SESSIONS[end])))
+        done = end
+    judged = data.judge()
+    (copied,) = (f for f in judged.findings if f.kind == "stale")
+    assert (copied.start, copied.rows) == (SESSIONS[900], 150)
+    assert judged.ledger.faults.filter(pl.col("finding") == copied.id)["failures"].sum() == 150
+    assert told(judged) == told(data.judge(fresh=True))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -144,7 +145,7 @@ def leaf_by(contract: Contract) -> LeafBy:
 
 def month_end(day: date) -> date:
     """Return the last day of a month."""
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+    return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 def snapshot(lake: Lake, contract: Contract, as_of: datetime | None = None) -> Snapshot:

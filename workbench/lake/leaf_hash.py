@@ -6,8 +6,8 @@ came with and columns that are null throughout do not enter it.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, timedelta
 from enum import StrEnum
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +22,7 @@ from workbench.model.names import EVENT, EVENT_AT, RAW_TEXT, RECEIPT, ROW, SESSI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
 LEAF: Final = "leaf"
 HASHES: Final = pl.Schema({LEAF: pl.Date, "hash": pl.String, "rows": pl.Int64})
@@ -53,7 +54,7 @@ def sessions_of(first: date, last: date, by: LeafBy) -> tuple[date, date]:
     >>> sessions_of(date(2024, 1, 1), date(2024, 2, 1), LeafBy.MONTH)
     (datetime.date(2024, 1, 1), datetime.date(2024, 2, 29))
     """
-    return (first, last) if by is LeafBy.SESSION else (first, (last + timedelta(days=31)).replace(day=1) - timedelta(days=1))
+    return first, last if by is LeafBy.SESSION else last.replace(day=monthrange(last.year, last.month)[1])
 
 
 def content_hashes(rows: pl.DataFrame | pl.LazyFrame, by: LeafBy) -> pl.DataFrame:

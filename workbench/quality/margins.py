@@ -25,12 +25,16 @@ _EPOCH: Final = date(1970, 1, 1)
 def month_from(leaf: date, months: int) -> date:
     """Return the first day of the month that lies so many months behind a leaf; before it, where they are negative.
 
+    Where there is no such month, the first day there is, or the last.
+
     Examples
     --------
     >>> month_from(date(2024, 1, 1), -14)
     datetime.date(2022, 11, 1)
     """
     year, month = divmod(leaf.year * 12 + leaf.month - 1 + months, 12)
+    if not date.min.year <= year <= date.max.year:
+        return date.min if months < 0 else date.max
     return date(year, month + 1, 1)
 
 

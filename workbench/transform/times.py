@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from workbench.transform.numbers import is_missing
 
 SAMPLE_ROWS = 2000
+FIRST_YEAR, LAST_YEAR = 1700, 2199
+"""Between these lie all prices there are, and all that calendars know of."""
 
 _OFFSET = r"(Z|[+-]\d{2}:?\d{2})$"
 _TIME_TAILS = ("", " %H:%M:%S%.f", "T%H:%M:%S%.f", " %H:%M", "T%H:%M", " %H%M%S", " %H%M", " %I:%M:%S %p", " %I:%M %p", ";%H%M%S")
@@ -70,8 +72,17 @@ def parse_times(cells: pl.Series) -> Stamps:
     Returns
     -------
     Stamps
-        All null where nothing fits.
+        All null where nothing fits; null in rows of years before ``FIRST_YEAR`` and after ``LAST_YEAR``: 9999-12-31 and
+        0001-01-01 are what vendors write for what they do not know.
     """
+    stamps = _parsed(cells)
+    inside = stamps.local.dt.year().is_between(FIRST_YEAR, LAST_YEAR)
+    if inside.all():  # what is null is passed over
+        return stamps
+    return replace(stamps, local=stamps.local.set(~inside.fill_null(value=True), None))
+
+
+def _parsed(cells: pl.Series) -> Stamps:
     if cells.dtype == pl.Date:
         return _naive(cells.cast(pl.Datetime("us")), "date")
     if isinstance(cells.dtype, pl.Datetime):
