@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
+from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -25,6 +26,8 @@ from workbench.quality.rows import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from workbench.model.findings import Explained, Finding
     from workbench.quality.detectors.track import Track
@@ -107,8 +110,7 @@ def found_by_leaf(ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame], 
         ``leaf``, or ``leaf, symbol``, to all rows that arrived of them, in any order.
     memory : LeafMemory
     """
-    made_up = {(symbol, day) for symbol, days in made_up_days(ledger).items() for day in days}
-    circumstances = {leaf: _circumstances(ledger, made_up, leaf) for leaf in memory.leaves}
+    circumstances = _circumstances(ledger, memory.leaves)
     known = memory.load(circumstances)
     failure = ""
     for some in _neighbours([leaf for leaf in memory.leaves if leaf not in known]):
@@ -121,12 +123,53 @@ def found_by_leaf(ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame], 
     return _put_together([known[leaf] for leaf in memory.leaves if leaf in known], failure)
 
 
-def _circumstances(ledger: Ledger, made_up: Iterable[tuple[str, int]], leaf: date) -> str:
-    """Name what the findings of a leaf depend on beside rows and events."""
-    first, behind = (day_number(month_from(leaf, months)) for months in (-MONTHS, MONTHS + 1))
-    near = sorted((symbol, day) for symbol, day in made_up if first <= day < behind)
+def _circumstances(ledger: Ledger, leaves: Sequence[date]) -> dict[date, str]:
+    """Name what the findings of each leaf depend on beside rows and events: days that are no session, who goes on beyond."""
+    made_up = [(symbol, day) for symbol, days in made_up_days(ledger).items() for day in days]
+    lives = ledger.state.series.drop_nulls([SYMBOL, "first_session", "last_session"])
+    begun, ended = (Reach.of(lives[SYMBOL], lives[name]) for name in ("first_session", "last_session"))
     terms = ledger.terms
-    return repr((terms.kind.value, terms.frequency, terms.fields, terms.allow_non_positive, has_relative_scale(ledger), near))
+    of_all = (terms.kind.value, terms.frequency, terms.fields, terms.allow_non_positive, has_relative_scale(ledger))
+    told = {}
+    for leaf in leaves:
+        first, behind = (day_number(month_from(leaf, months)) for months in (-MONTHS, MONTHS + 1))
+        near = sorted((symbol, day) for symbol, day in made_up if first <= day < behind)
+        told[leaf] = repr((of_all, near, begun.before(first), ended.all ^ ended.before(behind)))
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which symbols did something before a day, as one number for each set of them.
+
+    Attributes
+    ----------
+    days
+        Days since 1970, ascending.
+    sets
+        The set of the first symbol, of the first two, and so on; none at first.
+    """
+
+    days: NDArray[np.int32]
+    sets: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, symbols: pl.Series, days: pl.Series) -> Reach:
+        """Put symbols in the order of their days."""
+        number = [int.from_bytes(blake2b(s.encode("utf-8", "surrogatepass"), digest_size=8).digest()) for s in symbols]
+        day = days.to_physical().to_numpy()
+        order = np.argsort(day, kind="stable")
+        together = np.bitwise_xor.accumulate(np.array(number, dtype=np.uint64)[order])
+        return cls(day[order], np.concatenate([np.zeros(1, dtype=np.uint64), together]))
+
+    @property
+    def all(self) -> int:
+        """The set of all symbols."""
+        return int(self.sets[-1])
+
+    def before(self, day: int) -> int:
+        """Return the set of those whose day lies before one."""
+        return int(self.sets[np.searchsorted(self.days, day)])
 
 
 def _neighbours(leaves: Sequence[date]) -> Iterator[list[date]]:
@@ -148,7 +191,7 @@ def _judged(
     window = Window.around(tuple(wanted))
     near = pl.DataFrame({"leaf": [leaf for leaf in leaves if window.first <= leaf < window.behind]})
     groups = groups_of_symbols(ledger, at_once=ROWS_AT_ONCE * len(leaves) / len(near))
-    cells = [near] if len(groups) == 1 else [near.join(symbols, how="cross") for symbols in groups]
+    cells = [near] if len(groups) <= 1 else [near.join(symbols, how="cross") for symbols in groups]
 
     def tracks_of(some: pl.DataFrame) -> list[Track]:
         return tracks_in(ledger, in_order(look(some), ledger.terms))

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from workbench.quality.detectors.panel import MARGIN
+from workbench.quality.detectors.suspicion import runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from workbench.quality.detectors.suspicion import Suspicion
     from workbench.quality.detectors.track import Track
     from workbench.quality.examination import Told
 
 MONTHS: Final = 14
 """Months before and behind a leaf that hold ``MARGIN`` sessions, on every exchange there is."""
+LONG_STAND: Final = 15
+"""Rows for which a price stands from which on it is looked at whether it has its margin."""
 _EPOCH: Final = date(1970, 1, 1)
 
 
@@ -80,14 +82,15 @@ class Window:
             np.searchsorted(track.session, [day_number(month_from(leaf, months)) for leaf in self.wanted]).tolist()
             for months in (-MONTHS, 0, 1, MONTHS + 1)
         ]
+        spans = [*((said.start, said.end) for said in told.heard.suspicions), *_long_stands(track)]
         asks = np.zeros(len(track) + 1, dtype=np.int64)
         asks[1:][told.heard.open_at] = 1
         before = np.cumsum(asks)
         found = set()
         for leaf, low, start, stop, high in zip(self.wanted, *rows, strict=True):
             goes_on = low > 0 or life[0] < self.first, high < len(track) or life[1] >= self.behind
-            near = Near(track, low, start, stop, high, *goes_on)
-            if start < stop and (before[stop] > before[start] or near.lacks_rows(told.heard.suspicions)):
+            near = Near(low, start, stop, high, *goes_on)
+            if start < stop and (before[stop] > before[start] or near.lacks_rows(spans)):
                 found.add(leaf)
         return found
 
@@ -106,7 +109,6 @@ class Near:
         Whether the symbol has rows beyond the margin.
     """
 
-    track: Track
     low: int
     start: int
     stop: int
@@ -114,19 +116,17 @@ class Near:
     goes_on_before: bool
     goes_on_behind: bool
 
-    def lacks_rows(self, said: Iterable[Suspicion]) -> bool:
-        """Whether these rows are too few to judge the leaf by, or to tell where what is said of it begins and ends."""
+    def lacks_rows(self, spans: Iterable[tuple[int, int]]) -> bool:
+        """Whether these rows are too few to judge the leaf by, or to judge a span by that reaches into it."""
         if self._is_short(self.start, self.stop - 1):
             return True
-        there = (one for one in said if one.start < self.stop and one.end >= self.start)
-        return any(self._is_short(one.start, one.end) for one in there) or self._stands_still()
+        return any(self._is_short(first, last) for first, last in spans if first < self.stop and last >= self.start)
 
     def _is_short(self, first: int, last: int) -> bool:
         """Whether some rows have less than the margin around them, though the symbol has more."""
         return (self.goes_on_before and first - self.low < MARGIN) or (self.goes_on_behind and self.high - 1 - last < MARGIN)
 
-    def _stands_still(self) -> bool:
-        """Whether the price stands from beyond the margin up to the leaf, or from the leaf on."""
-        moved = self.track.moves != 0
-        before, behind = moved[self.low + 1 : self.start + 1], moved[self.stop : self.high]
-        return (self.goes_on_before and not before.any()) or (self.goes_on_behind and not behind.any())
+
+def _long_stands(track: Track) -> list[tuple[int, int]]:
+    """Return first and last rows of prices that stand for long: whether somebody speaks of them may hang on rows beyond."""
+    return [(first, last) for first, last in runs_of(np.flatnonzero(track.moves == 0).tolist()) if last - first >= LONG_STAND]

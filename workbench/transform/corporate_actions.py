@@ -12,6 +12,7 @@ import polars as pl
 from workbench.model.names import EVENT_AT, PRICE_FIELDS, SESSION, SYMBOL
 from workbench.transform.event_tables import EVENTS
 
+LATEST: Final = "60d"
 SPLIT: Final = 1.1
 """Smaller ratios do not show in prices."""
 AROUND: Final = 20
@@ -22,6 +23,8 @@ SHOWN: Final = 0.35
 
 def with_events(frame: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Put events beside the first row of their symbol on their day, or behind it where it was no trading day.
+
+    What happened more than ``LATEST`` before a symbol's next row is no event of that row.
 
     Parameters
     ----------
@@ -41,7 +44,9 @@ def with_events(frame: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     of_all = events.filter(pl.col(SYMBOL).is_null()).drop(SYMBOL)
     named = pl.concat([events.drop_nulls(SYMBOL), days.select(SYMBOL).unique().join(of_all, how="cross").select(EVENTS.keys())])
     there = days.with_columns(pl.col(SESSION).alias("day"))
-    placed = named.sort(SESSION).join_asof(there, on=SESSION, by=SYMBOL, strategy="forward", check_sortedness=False)
+    placed = named.sort(SESSION).join_asof(
+        there, on=SESSION, by=SYMBOL, strategy="forward", tolerance=LATEST, check_sortedness=False
+    )
     by_day = placed.drop_nulls("day").group_by(SYMBOL, pl.col("day").alias(SESSION))
     sums = by_day.agg(pl.col("split").product(), pl.col("dividend").sum())
     told = pl.col(SYMBOL).is_in(named[SYMBOL].unique().implode())

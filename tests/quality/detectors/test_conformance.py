@@ -112,7 +112,7 @@ def long_and_spoilt(seed: int) -> dict[str, Any]:
     random = np.random.default_rng(seed)
     values = full({name: np.round(column, 2) for name, column in walk(1000, seed=seed).items()})
     for at in random.choice(np.arange(20, 960, 40), 10, replace=False).tolist():
-        rows, prices = slice(at, at + int(random.integers(3, 12))), ("open", "high", "low", "close")
+        rows, prices = slice(at, at + int(random.choice([3, 5, 8, 11, 30]))), ("open", "high", "low", "close")
         match int(random.integers(5)):
             case 0:
                 values[str(random.choice(prices))][at] *= 1.4
@@ -127,6 +127,7 @@ def long_and_spoilt(seed: int) -> dict[str, Any]:
                     values[name][rows] = values[name][rows.start - 15 : rows.stop - 15]
             case _:
                 values["volume"][rows] = 0.0
+    values["open"][3], values["high"][997] = 2 * values["open"][3], 2 * values["high"][997]  # far from what is cut out
     return values
 
 

@@ -43,6 +43,9 @@ LEAST: Final = {"d": 0.02, "w": 0.04, "o": 0.06, "h": 0.01}
 """The least distance, by the last letter of the frequency; less is nobody's concern."""
 LEAST_WITHIN_A_DAY: Final = 0.003
 ROUNDING: Final = 1e-3
+NEVER_BELOW: Final = 0.35
+"""What makes no finding, whatever else is weighed: a price that agrees with all else is asked for four fifths, an open for
+less, and a price outside its own bar for half of it."""
 MOST_ROWS: Final = 5
 """Rows that one slip spoils, at most; longer stretches are another matter."""
 BURST: Final = 0.25
@@ -114,7 +117,7 @@ def _over_asked(track: Track, name: str, distance: Floats, least: float) -> Floa
     asked = ASKED["close"] if is_main else ASKED.get(name, ASKED["close"])
     asked *= WITHIN_A_DAY if track.is_intraday else 1.0
     ratio = _ratio(distance, asked * track.scale, least)
-    if not (ratio >= 0.5).any():  # what follows only asks for more
+    if not (ratio >= NEVER_BELOW).any():
         return ratio
     if is_main or len(track.prices) < 4:
         return _ratio(distance, asked * track.scale * (_disagreement(track) if is_main else 1.0), least)
