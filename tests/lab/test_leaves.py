@@ -306,11 +306,11 @@ def test_symbols_that_come_back_after_more_than_a_year_begin_anew_as_witnesses(t
         values, kept = bars(number), np.ones(COUNT, dtype=bool)
         if number < 4:
             for name in PRICES:
-                values[name][1040:] *= np.exp(0.06 + 0.004 * number)
+                values[name][1040:] *= np.exp(0.09 + 0.004 * number)
             values["open"][1040] /= np.exp(0.05)
             values["low"][1040] = min(values["open"][1040], values["low"][1040]) * 0.995
             values["high"][1040] = max(values[name][1040] for name in PRICES)
-            kept[620:1010] = False
+            kept[540:1010] = False
         parts.append(pl.DataFrame({"symbol": f"S{number}", "date": SESSIONS, **values}).filter(pl.Series(kept)))
     grown(lab(tmp_path), pl.concat(parts).sort("date", "symbol"), 500, 1009, 1060, 1200)
 
