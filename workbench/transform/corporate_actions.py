@@ -13,6 +13,7 @@ from workbench.model.names import EVENT_AT, PRICE_FIELDS, SESSION, SYMBOL
 from workbench.transform.event_tables import EVENTS
 
 LATEST: Final = "60d"
+"""How long behind an event the row it belongs to may come: long holidays, and halts."""
 SPLIT: Final = 1.1
 """Smaller ratios do not show in prices."""
 AROUND: Final = 20
