@@ -124,6 +124,18 @@ def test_files_that_overlap_in_time_are_read_whole(tmp_path: Path, monkeypatch: 
     assert "duplicate_key" in {f["kind"] for f in chunked["findings"]}
 
 
+def test_a_stamp_that_stands_for_none_has_all_files_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = minute_bars(sessions=20)
+    never = pl.lit(date(9999, 12, 31)).cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("time")
+    folder = tmp_path / "bars"
+    (folder / "part=a").mkdir(parents=True)
+    pl.concat([bars, bars.head(1).with_columns(never)]).write_parquet(folder / "part=a" / "rows.parquet")
+    whole, chunked = both(folder, monkeypatch)
+    assert not is_read_in_chunks(folder)
+    assert chunked == whole
+    assert [f["rows"] for f in chunked["findings"] if f["kind"] == "schema_drift"] == [1]
+
+
 def test_rows_that_come_unsorted_are_handled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bars = minute_bars().sample(fraction=1, shuffle=True, seed=2)
     (tmp_path / "bars" / "year=2024").mkdir(parents=True)

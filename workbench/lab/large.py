@@ -168,7 +168,8 @@ def _plan(files: tuple[str, ...], contract: Contract | None, calendar: str | Non
         if understood.calendar in (None, "learned"):
             return None
         understood = replace(understood, frame=understood.frame.clear(), out_of_order={})
-        return Plan(_with_days(ends.result(), named["time"]), named, understood, as_of)
+        days = _with_days(ends.result(), named["time"])
+        return None if days is None else Plan(days, named, understood, as_of)
 
 
 def _named_by_all_days(files: tuple[str, ...], time: str) -> str:
@@ -210,13 +211,18 @@ def _chunks(plan: Plan) -> Iterator[Callable[[], pl.DataFrame]]:
         yield from file_chunks(file, tuple(plan.columns.values()), hive=True)
 
 
-def _with_days(ends: pl.DataFrame, time: str) -> dict[str, tuple[date, date] | None]:
-    """Return for each file the days its rows may lie on: those of its stamps, and one more on either side."""
+def _with_days(ends: pl.DataFrame, time: str) -> dict[str, tuple[date, date] | None] | None:
+    """Return for each file the days its rows may lie on: those of its stamps, and one more on either side.
+
+    None where a first or a last stamp is none that can be read, as 9999-12-31 is: nobody knows where the others end.
+    """
     stamps = pl.concat([ends["least"], ends["most"]]).alias(time).to_frame().with_columns(pl.lit(1.0).alias("close"))
     arrived = standardise(
         [Origin(typed_table(stamps, origin=ends["file"][0], label=""))], columns={"time": time, "close": "close"}
     )
     days = arrived.frame["stamp"].dt.date()
+    if days.null_count() > stamps[time].null_count():
+        return None
     first, last = days[: len(ends)].dt.offset_by("-1d"), days[len(ends) :].dt.offset_by("1d")
     return {file: None if a is None else (a, b) for file, a, b in zip(ends["file"], first, last, strict=True)}
 
