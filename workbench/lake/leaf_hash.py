@@ -51,6 +51,7 @@ def sessions_of(first: date, last: date, by: LeafBy) -> tuple[date, date]:
 
     Examples
     --------
+    >>> from datetime import date
     >>> sessions_of(date(2024, 1, 1), date(2024, 2, 1), LeafBy.MONTH)
     (datetime.date(2024, 1, 1), datetime.date(2024, 2, 29))
     """
@@ -87,6 +88,7 @@ def content_hashes(rows: pl.DataFrame | pl.LazyFrame, by: LeafBy) -> pl.DataFram
 
     Examples
     --------
+    >>> from datetime import date
     >>> frame = pl.DataFrame({"symbol": ["A", "B"], "session": [date(2024, 1, 2), date(2024, 1, 3)]})
     >>> content_hashes(frame, LeafBy.MONTH).row(0)
     (datetime.date(2024, 1, 1), '2415326754026756eccc5c71be0352dd', 2)
