@@ -1,13 +1,15 @@
 """What every detector must hold, whatever it looks for."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.quality.detectors.conftest import track_of, walk
+from tests.quality.detectors.conftest import track_of, walk, weekdays
+from workbench.quality.detectors import panel
 from workbench.quality.detectors.bad_tick import bad_ticks
 from workbench.quality.detectors.crowd import crowd_of
 from workbench.quality.detectors.dividends import dividends, open_payouts
@@ -156,19 +158,78 @@ def test_the_rows_that_margins_are_tried_on_are_spoken_about_by_every_local_dete
     assert all(rows is None or rows <= MARGIN for local in (*LOCAL, *ALONG) for rows in (local.before, local.after))
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_where_nothing_shows_what_a_whole_past_settles_detectors_of_it_find_nothing(seed: int) -> None:
-    """So that the symbol need not be read as a whole."""
-    values = long_and_spoilt(seed)
-    if seed % 2:  # a dividend each quarter, adjusted for as exactly as a vendor can
-        for at in range(60, 1000, 60):
-            values["dividend"][at] = 0.01 * values["close"][at - 1] * (1 + 0.05 * (at % 7))
-            values["adj_close"][:at] *= 1 - values["dividend"][at] / values["close"][at - 1]
-    if seed % 3 == 0:
-        values["volume"][500:540] *= 4.0  # loud, and no matter of units
-    track, astray = track_of(values), np.zeros(1000, dtype=bool)
-    if not any(len(shows(track)) for shows in SHOWN_BY) and not len(open_payouts(track, astray)):
-        assert [said for detector in OF_A_PAST.values() for said in detector(track)] == []
+def on_the_verge(seed: int) -> Track:
+    """Return spoilt rows, every second time with a dividend each quarter, and what a whole past settles, hardly to plainly."""
+    random, values, days = np.random.default_rng(seed), long_and_spoilt(seed), weekdays(1000)
+    values["adj_close"] = values["close"].copy()
+    for at in range(60, 1000, 60) if seed % 2 else ():
+        values["dividend"][at] = 0.01 * values["close"][at - 1] * (1 + 0.05 * (at % 7))
+        values["adj_close"][:at] *= 1 - values["dividend"][at] / values["close"][at - 1]
+    some = slice(500, 500 + int(random.integers(5, 60)))
+    match seed % 6:
+        case 1:
+            for name in ("open", "high", "low", "close", "adj_close"):
+                values[name][some] *= np.exp(random.uniform(0.02, 0.8))
+        case 2:
+            values["volume"][some] *= np.exp(random.uniform(0.3, 6))
+        case 3:
+            values["adj_close"][:500] *= 1 - random.uniform(0, 0.03)
+        case 4:
+            days[500:] += np.int32(random.integers(0, 120))
+            for name in ("open", "high", "low", "close", "adj_close"):
+                values[name][500:] *= 1.15
+            values["volume"][500:] *= 2.0
+        case 5:
+            days[500] = days[499 if random.random() < 0.7 else 500]
+    return track_of(values, session=days)
+
+
+def test_where_nothing_shows_what_a_whole_past_settles_detectors_of_it_find_nothing() -> None:
+    """So that the symbol need not be read as a whole: what is said of it is what local detectors say."""
+    plain = 0
+    for track in (*map(on_the_verge, range(180)), split_unseen(), quietly_reused()):
+        (part,) = examine([track], NOBODY, whole=False)
+        if not len(part.open_at):
+            plain += 1
+            whole = panel._heard_as_a_whole(track, NOBODY)
+            assert sorted(map(repr, whole.suspicions)) == sorted(map(repr, part.suspicions))
+            assert (whole.explained, whole.events) == (part.explained, part.events)
+    assert 45 <= plain < 150
+
+
+def split_unseen() -> Track:
+    """Return rows as they are traded, with a split in the data that no price shows."""
+    values = full(walk(1000))
+    values["split"][500] = 2.0
+    return replace(track_of(values), adjustment="none")
+
+
+def quietly_reused() -> Track:
+    """Return a calm symbol that is another one behind a gap of weeks, by less than a large move."""
+    values, days = walk(1000, sigma=0.004), weekdays(1000)
+    for name in ("open", "high", "low", "close"):
+        values[name][500:] *= 1.19
+    days[500:] += 50
+    return track_of(values, session=days)
+
+
+@pytest.mark.parametrize("number", range(len(SHOWN_BY) + 1))
+def test_without_any_one_of_the_screens_something_would_be_missed(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the test above can fail, for each of them."""
+
+    def shows_nothing(*_: object) -> Any:
+        return np.zeros(0, dtype=np.int64)
+
+    if number == len(SHOWN_BY):
+        monkeypatch.setattr(panel, "open_payouts", shows_nothing)
+    else:
+        monkeypatch.setattr(panel, "SHOWN_BY", (*SHOWN_BY[:number], shows_nothing, *SHOWN_BY[number + 1 :]))
+    missed = 0
+    for track in (*map(on_the_verge, range(90)), split_unseen(), quietly_reused()):
+        (part,) = examine([track], NOBODY, whole=False)
+        if not len(part.open_at):
+            missed += sorted(map(repr, panel._heard_as_a_whole(track, NOBODY).suspicions)) != sorted(map(repr, part.suspicions))
+    assert missed
 
 
 def test_what_a_whole_past_settles_is_asked_about() -> None:
