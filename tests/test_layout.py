@@ -19,7 +19,7 @@ NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "base"}
 # (module, function): where a broad except is meant, because it turns a failure into a recorded ERROR.
 BROAD_EXCEPT_ALLOWED: set[tuple[str, str]] = {
     ("workbench/quality/catalogue.py", "_evaluate"),  # turns a failing check into an ERROR
-    ("workbench/quality/examination.py", "told_of"),  # a detector that fails is an ERROR of the checks that ask it
+    ("workbench/quality/examination.py", "to_the_end"),  # a detector that fails is an ERROR of the checks that ask it
     ("workbench/pipeline/stages.py", "executed"),  # turns a stage that fails into a record, as a notebook does
     ("workbench/pipeline/streaming.py", "follow"),  # tells somebody that a feed is no longer followed, and raises again
     ("workbench/cli/app.py", "main"),  # turns whatever is left into one line and status 3

@@ -15,7 +15,11 @@ from tests.lab.test_states import lay_out
 from workbench.calendars import calendar
 from workbench.lab.dataset import Dataset
 from workbench.lab.judgement import Judgement
+from workbench.lab.memory import memory_of
+from workbench.model.checks import Verdict
 from workbench.quality import by_leaf
+from workbench.quality.findings import find
+from workbench.quality.ledger import Ledger
 from workbench.quality.margins import MONTHS, month_from
 
 FIRST, LAST = date(2016, 1, 1), date(2021, 12, 31)
@@ -345,3 +349,34 @@ def test_rows_of_no_symbol_are_judged_like_any(tmp_path: Path) -> None:
     rows = pl.DataFrame({"symbol": "A", "date": SESSIONS, **bars(1)}).with_columns(pl.lit(None, dtype=pl.String).alias("symbol"))
     data = bring(lab(tmp_path), "all", rows)
     assert told(data.judge()) == told(data.judge(fresh=True))
+
+
+@pytest.mark.parametrize("where", ["bad_tick.sides", "crowd.excursion", "track.local_scale"])
+def test_a_detector_that_fails_is_an_error_and_nothing_of_it_is_stored(
+    tmp_path: Path, rows: pl.DataFrame, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it fails: in its own rule, in what all symbols did, in what is usual."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    data = bring(lab(tmp_path), "all", rows)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"workbench.quality.detectors.{where}", broken)
+        judged = data.judge()
+    checks = {check.result.name: check.result for dimension in judged.score.dimensions for check in dimension.checks}
+    assert checks["statistical_bounds"].verdict is Verdict.ERROR
+    assert "a detector failed: ZeroDivisionError: a bug" in checks["statistical_bounds"].reason
+    assert not list((data.lake.root / "metadata" / "findings").rglob("*.json"))
+    assert told(data.judge()) == told(data.judge(fresh=True))
+
+
+def test_rows_that_cannot_be_read_are_no_failure_of_a_detector(tmp_path: Path, rows: pl.DataFrame) -> None:
+    data = bring(lab(tmp_path), "all", rows)
+    snap, evidence, _ = data.gather()
+
+    def unreadable(_: pl.DataFrame) -> pl.DataFrame:
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        find(Ledger(evidence), unreadable, memory_of(snap, evidence, None, {}).leaves)

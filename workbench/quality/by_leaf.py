@@ -19,7 +19,7 @@ import polars as pl
 from workbench.model.names import SYMBOL
 from workbench.quality.accuracy import has_relative_scale
 from workbench.quality.detectors.crowd import Crowd, crowd_of, votes_of
-from workbench.quality.examination import faults_of, made_up_days, told_of, tracks_in
+from workbench.quality.examination import faults_of, made_up_days, to_the_end, told_by, tracks_in
 from workbench.quality.looking import ROWS_AT_ONCE, groups_of_symbols
 from workbench.quality.margins import MONTHS, Window, day_number, leaf_of, month_from
 from workbench.quality.rows import in_order
@@ -112,14 +112,15 @@ def found_by_leaf(ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame], 
     """
     circumstances = _circumstances(ledger, memory.leaves)
     known = memory.load(circumstances)
-    failure = ""
-    for some in _neighbours([leaf for leaf in memory.leaves if leaf not in known]):
-        new, failure = _judged(ledger, look, some, memory.leaves)
-        known |= new
-        if failure:
-            break
-        for leaf, part in new.items():
-            memory.save(leaf, circumstances[leaf], part)
+
+    def ask() -> None:
+        for some in _neighbours([leaf for leaf in memory.leaves if leaf not in known]):
+            new = _judged(ledger, look, some, memory.leaves)
+            known.update(new)
+            for leaf, part in new.items():
+                memory.save(leaf, circumstances[leaf], part)
+
+    failure = to_the_end(ask)
     return _put_together([known[leaf] for leaf in memory.leaves if leaf in known], failure)
 
 
@@ -186,7 +187,7 @@ def _neighbours(leaves: Sequence[date]) -> Iterator[list[date]]:
 
 def _judged(
     ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame], wanted: Sequence[date], leaves: Sequence[date]
-) -> tuple[dict[date, LeafFound], str]:
+) -> dict[date, LeafFound]:
     """Judge some leaves by their rows and those of the months around them."""
     window = Window.around(tuple(wanted))
     near = pl.DataFrame({"leaf": [leaf for leaf in leaves if window.first <= leaf < window.behind]})
@@ -200,13 +201,9 @@ def _judged(
     others = (track for some in cells[1:] for track in tracks_of(some))
     crowd = crowd_of(votes_of(track) for track in chain(first, others))
     pile = Pile(ledger, window)
-    failure = ""
     for number, some in enumerate(cells):
-        told, failure = told_of(ledger, tracks_of(some) if number else first, crowd, whole=False)
-        pile.add(told)
-        if failure:
-            break
-    return {leaf: pile.of(leaf, moments) for leaf, moments in _by_leaf(crowd, wanted, leaves)}, failure
+        pile.add(told_by(ledger, tracks_of(some) if number else first, crowd, whole=False))
+    return {leaf: pile.of(leaf, moments) for leaf, moments in _by_leaf(crowd, wanted, leaves)}
 
 
 def _by_leaf(crowd: Crowd, wanted: Sequence[date], leaves: Sequence[date]) -> Iterator[tuple[date, Crowd]]:

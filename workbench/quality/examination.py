@@ -22,7 +22,7 @@ from workbench.quality.ledger import FAULTS
 from workbench.quality.measure import STRAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -80,30 +80,38 @@ def examined(ledger: Ledger, rows: pl.DataFrame, crowd: Crowd | None = None) -> 
     crowd : Crowd, optional
         What all symbols did, where these are some of them.
     """
-    told, failure = told_of(ledger, tracks_in(ledger, rows), crowd)
+    told: list[Told] = []
+
+    def ask() -> None:
+        for one in told_by(ledger, tracks_in(ledger, rows), crowd):
+            told.append(one)  # noqa: PERF402 (what was told before a failure stays)
+
+    failure = to_the_end(ask)
     findings = tuple(finding for one in told for finding in one.findings)
     explained = tuple(odd for one in told for odd in one.explained)
     return Examined(findings, explained, faults_of(fault for one in told for fault in one.faults), failure)
 
 
-def told_of(ledger: Ledger, some: Sequence[Track], crowd: Crowd | None = None, *, whole: bool = True) -> tuple[list[Told], str]:
-    """Ask detectors about tracks; parameters as for :func:`workbench.quality.detectors.panel.examine`.
+def to_the_end(ask: Callable[[], None]) -> str:
+    """Ask detectors, and return why they could not be heard to the end; empty where they were.
 
-    Returns
-    -------
-    list of Told
-    str
-        Why detectors could not be heard to the end; empty where they were.
+    Rows that cannot be read are no matter of theirs: that is raised.
     """
-    told: list[Told] = []
     try:
-        made_up = made_up_days(ledger)
-        for heard in examine(some, crowd, whole=whole):
-            kept = _but_made_up(heard, made_up)
-            told.append(Told(kept, tuple(_findings(kept)), tuple(_explanations(kept)), tuple(_faults(kept))))
+        ask()
+    except OSError:
+        raise
     except Exception as error:  # noqa: BLE001 (what a detector could not judge is an ERROR of its checks, not the end of all)
-        return told, f"{type(error).__name__}: {error}".splitlines()[0]
-    return told, ""
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return ""
+
+
+def told_by(ledger: Ledger, some: Sequence[Track], crowd: Crowd | None = None, *, whole: bool = True) -> Iterator[Told]:
+    """Ask detectors about tracks; parameters as for :func:`workbench.quality.detectors.panel.examine`."""
+    made_up = made_up_days(ledger)
+    for heard in examine(some, crowd, whole=whole):
+        kept = _but_made_up(heard, made_up)
+        yield Told(kept, tuple(_findings(kept)), tuple(_explanations(kept)), tuple(_faults(kept)))
 
 
 def faults_of(faults: Iterable[Fault]) -> pl.DataFrame:

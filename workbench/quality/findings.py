@@ -16,7 +16,7 @@ from workbench.model.findings import Explained, Finding, Hypothesis, Incident, M
 from workbench.model.names import SESSION, SYMBOL
 from workbench.quality.absences import REOPENED, missing_bars, missing_sessions, reopenings
 from workbench.quality.by_leaf import found_by_leaf
-from workbench.quality.examination import crowd_over, examined
+from workbench.quality.examination import crowd_over, examined, to_the_end
 from workbench.quality.flags import REPORTED, cells_of, fields_of
 from workbench.quality.ledger import FAULTS
 from workbench.quality.lives import begins_late, ends_early, still_forming
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from workbench.quality.by_leaf import LeafMemory
+    from workbench.quality.detectors.crowd import Crowd
     from workbench.quality.examination import Examined
     from workbench.quality.ledger import Ledger
 
@@ -98,7 +99,10 @@ def find(ledger: Ledger, look: Callable[[pl.DataFrame], pl.DataFrame], memory: L
             return examined(ledger, rows, crowd)
         return examined(ledger, rows.filter(pl.col(SYMBOL).is_in(list(local.open_symbols))), local.crowd)
 
-    crowd = crowd_over(ledger, map(placed, batches)) if local is None and len(batches) > 1 else None
+    crowds: list[Crowd] = []
+    if local is None and len(batches) > 1:
+        failure = to_the_end(lambda: crowds.append(crowd_over(ledger, map(placed, batches))))
+    crowd = crowds[0] if crowds else None
     for cells in batches:
         rows = placed(cells)
         heard = heard_by(rows)
